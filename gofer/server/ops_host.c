@@ -1,0 +1,216 @@
+/* Finding, looking at and opening files. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "gofer/server/server_impl.h"
+
+int op_attach(struct server *s, const struct gofer_attach_req *q, struct gofer_attach_rep *p,
+	      int *out_fd)
+{
+	struct export_root *r;
+	struct statfs f;
+	int fd, err;
+
+	(void)out_fd;
+	if (q->index >= s->nexports)
+		return -ENOENT;
+	r = &s->exports[q->index];
+	err = fd_attr(r->fd, &p->attr);
+	if (err)
+		return err;
+	if (fstatfs(r->fd, &f) < 0)
+		return -errno;
+	fd = fcntl(r->fd, F_DUPFD_CLOEXEC, 3);
+	if (fd < 0)
+		return -errno;
+	p->fs_type = (uint32_t)f.f_type;
+	p->readonly = r->readonly;
+	p->max_nodes = s->cap - 1;
+	return node_add(s, q->index, NULL, r->name, fd, &p->attr, &p->node);
+}
+
+/* One step of a walk: name in the directory `at`. */
+static int walk_step(struct server *s, struct node *at, struct gofer_str name, bool nodes,
+		     struct gofer_walked *out)
+{
+	int fd, err;
+
+	if (!name_ok(name))
+		return name.len > GOFER_NAME_MAX ? -ENAMETOOLONG : -EPROTO;
+	if (at->opaque)
+		return -ENOENT;
+	fd = open_one(at->fd, name.p, O_PATH, 0);
+	if (fd < 0)
+		return fd;
+	err = fd_attr(fd, &out->attr);
+	if (err || !nodes) {
+		close(fd);
+		return err;
+	}
+	return node_add(s, at->export, at, name.p, fd, &out->attr, &out->node);
+}
+
+int op_walk(struct server *s, const struct gofer_walk_req *q, struct gofer_walk_rep *p,
+	    int *out_fd)
+{
+	struct gofer_dec names = { q->names.p, q->names.p + q->names.len, false };
+	struct gofer_enc e = { s->scratch, s->scratch + sizeof(s->scratch), false };
+	bool nodes = !(q->flags & GOFER_WALK_NO_NODES);
+	struct node *at = node_of(s, q->dir);
+
+	(void)out_fd;
+	if (!at)
+		return -EBADF;
+	if (q->count == 0 || q->count > GOFER_WALK_MAX || (!nodes && q->count != 1) ||
+	    (q->flags & ~GOFER_WALK_NO_NODES))
+		return -EPROTO;
+	while (p->count < q->count && S_ISDIR(at->mode)) {
+		struct gofer_walked w = { .node = 0 };
+		struct gofer_name n;
+
+		gofer_get_name(&names, &n);
+		p->stop = names.bad ? -EPROTO : walk_step(s, at, n.name, nodes, &w);
+		if (p->stop)
+			break;
+		gofer_put_walked(&e, &w);
+		p->count++;
+		if (nodes)
+			at = node_of(s, w.node);
+	}
+	if (p->count == 0 && p->stop == 0)
+		p->stop = -ENOTDIR;
+	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
+	return 0;
+}
+
+int op_stat(struct server *s, const struct gofer_stat_req *q, struct gofer_stat_rep *p,
+	    int *out_fd)
+{
+	struct node *n = node_of(s, q->node);
+
+	(void)out_fd;
+	return n ? fd_attr(n->fd, &p->attr) : -EBADF;
+}
+
+int op_open(struct server *s, const struct gofer_open_req *q, struct gofer_open_rep *p,
+	    int *out_fd)
+{
+	static const int flags[] = { O_RDONLY, O_WRONLY, O_RDWR };
+	struct node *n = node_of(s, q->node), *dir = NULL;
+	int fd;
+
+	if (!n)
+		return -EBADF;
+	if (q->access > GOFER_OPEN_RDWR)
+		return -EPROTO;
+	if (q->access != GOFER_OPEN_READ && node_readonly(s, n))
+		return -EROFS;
+	if (S_ISDIR(n->mode))
+		return -EISDIR; /* a directory's descriptor would open what lies below */
+	if (q->dir) {
+		dir = node_of(s, q->dir);
+		if (!dir)
+			return -EBADF;
+		/* The other export may be one that is written to. */
+		if (!S_ISDIR(dir->mode) || !name_ok(q->name) || dir->export != n->export)
+			return -EPROTO;
+	}
+	fd = node_open(s, n, flags[q->access], dir, q->name.p);
+	if (fd < 0)
+		return fd;
+	*out_fd = fd;
+	return fd_attr(fd, &p->attr);
+}
+
+int op_readlink(struct server *s, const struct gofer_readlink_req *q,
+		struct gofer_readlink_rep *p, int *out_fd)
+{
+	struct node *n = node_of(s, q->node);
+	char *buf = (char *)s->scratch;
+	ssize_t len;
+
+	(void)out_fd;
+	if (!n)
+		return -EBADF;
+	if (!S_ISLNK(n->mode))
+		return -EINVAL;
+	len = readlinkat(n->fd, "", buf, GOFER_PATH_MAX);
+	if (len < 0)
+		return -errno;
+	if ((size_t)len >= GOFER_PATH_MAX)
+		return -ENAMETOOLONG;
+	buf[len] = '\0';
+	p->target = (struct gofer_str){ buf, (uint32_t)len };
+	return 0;
+}
+
+int op_statfs(struct server *s, const struct gofer_statfs_req *q, struct gofer_statfs_rep *p,
+	      int *out_fd)
+{
+	struct node *n = node_of(s, q->node);
+	struct statfs f;
+
+	(void)out_fd;
+	if (!n)
+		return -EBADF;
+	if (fstatfs(n->fd, &f) < 0)
+		return -errno;
+	*p = (struct gofer_statfs_rep){
+		.type = (uint32_t)f.f_type,
+		.bsize = (uint64_t)f.f_bsize,
+		.frsize = (uint64_t)f.f_frsize,
+		.blocks = f.f_blocks,
+		.bfree = f.f_bfree,
+		.bavail = f.f_bavail,
+		.files = f.f_files,
+		.ffree = f.f_ffree,
+		.namelen = (uint32_t)f.f_namelen,
+		.flags = (uint32_t)f.f_flags,
+	};
+	return 0;
+}
+
+int op_fsync(struct server *s, const struct gofer_fsync_req *q, struct gofer_fsync_rep *p,
+	     int *out_fd)
+{
+	struct node *n = node_of(s, q->node);
+	int fd, err;
+
+	(void)out_fd;
+	(void)p;
+	if (!n)
+		return -EBADF;
+	fd = node_open(s, n, O_RDONLY, NULL, NULL);
+	if (fd < 0)
+		return fd;
+	if (q->flags & GOFER_FSYNC_FS)
+		err = syncfs(fd);
+	else if (q->flags & GOFER_FSYNC_DATA)
+		err = fdatasync(fd);
+	else
+		err = fsync(fd);
+	err = err < 0 ? -errno : 0;
+	close(fd);
+	return err;
+}
+
+int op_forget(struct server *s, const struct gofer_forget_req *q, struct gofer_forget_rep *p,
+	      int *out_fd)
+{
+	struct gofer_dec d = { q->nodes.p, q->nodes.p + q->nodes.len, false };
+
+	(void)out_fd;
+	(void)p;
+	if (q->count > GOFER_FORGET_MAX)
+		return -EPROTO;
+	for (uint32_t i = 0; i < q->count && !d.bad; i++) {
+		uint32_t id;
+
+		gofer_get_u32(&d, &id);
+		node_forget(s, id); /* unknown ones are passed over */
+	}
+	return 0;
+}

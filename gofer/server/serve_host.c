@@ -1,0 +1,125 @@
+/* The gofer's life: open the exports, confine itself, answer requests one by one until
+ * the sentry hangs up. */
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "gofer/server/server_impl.h"
+#include "platform/base/log.h"
+
+/* How many descriptors there may be. */
+static uint32_t raise_nofile(void)
+{
+	struct rlimit r, want = { NODE_MAX + SPARE_FDS, NODE_MAX + SPARE_FDS };
+
+	if (getrlimit(RLIMIT_NOFILE, &r) < 0)
+		return 0;
+	if (r.rlim_max < want.rlim_max && setrlimit(RLIMIT_NOFILE, &want) == 0)
+		return (uint32_t)want.rlim_cur;
+	if (r.rlim_max > want.rlim_max)
+		r.rlim_max = want.rlim_max;
+	r.rlim_cur = r.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &r) < 0)
+		getrlimit(RLIMIT_NOFILE, &r);
+	return (uint32_t)r.rlim_cur;
+}
+
+/* One request into s->rx: its size, 0: the peer hung up, -errno. */
+static ssize_t receive(struct server *s)
+{
+	struct iovec iov = { s->rx, sizeof(s->rx) };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	do
+		n = recvmsg(s->sock, &m, 0);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -errno;
+	/* No room is offered for descriptors: any that were sent are gone already. */
+	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
+}
+
+static int reply(struct server *s, size_t len, int fd)
+{
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} c = { .space = { 0 } };
+	struct iovec iov = { s->tx, len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t n;
+
+	if (fd >= 0) {
+		c.h.cmsg_len = CMSG_LEN(sizeof(int));
+		c.h.cmsg_level = SOL_SOCKET;
+		c.h.cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(&c.h), &fd, sizeof(fd));
+		m.msg_control = &c;
+		m.msg_controllen = sizeof(c);
+	}
+	do
+		n = sendmsg(s->sock, &m, MSG_NOSIGNAL);
+	while (n < 0 && errno == EINTR);
+	return n < 0 ? -errno : 0;
+}
+
+static int serve_loop(struct server *s)
+{
+	for (;;) {
+		ssize_t n = receive(s);
+		size_t len;
+		int fd, r;
+
+		if (n <= 0)
+			return (int)n;
+		r = gofer_dispatch(s, (size_t)n, &len, &fd);
+		if (r < 0)
+			return r;
+		if (r == 0)
+			continue;
+		r = reply(s, len, fd);
+		if (fd >= 0)
+			close(fd);
+		if (r < 0)
+			return r;
+	}
+}
+
+int gofer_serve(int sock, const struct gofer_export *exports, unsigned n)
+{
+	struct server *s = calloc(1, sizeof(*s));
+	uint32_t nofile;
+	int err;
+
+	if (!s)
+		return -ENOMEM;
+	s->sock = sock;
+	s->dir_fd = -1;
+	s->uid = geteuid();
+	umask(0);
+	err = server_init_exports(s, exports, n);
+	nofile = raise_nofile();
+	if (!err && nofile <= 2 * SPARE_FDS + 2 * n)
+		err = -EMFILE;
+	if (!err)
+		err = server_init_nodes(s, nofile - SPARE_FDS - 2 * n);
+	for (unsigned i = 0; i < n && !err; i++)
+		log_info("export %u: %s%s%s", i, exports[i].path,
+			 exports[i].readonly ? " readonly" : "",
+			 exports[i].shared ? " shared" : "");
+	if (!err)
+		err = gofer_filter_install();
+	if (err) {
+		server_fini(s);
+		free(s);
+		return err;
+	}
+	err = serve_loop(s);
+	if (err)
+		log_error("connection given up: error %d", -err);
+	_exit(0);
+}

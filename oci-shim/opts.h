@@ -1,0 +1,40 @@
+/* What the global flags say; set once by main() and then only read. */
+#ifndef OCI_SHIM_OPTS_H
+#define OCI_SHIM_OPTS_H
+
+#include <stdbool.h>
+
+#include "oci-shim/err.h"
+
+#define RUNSC_VERSION "0.1.0"
+#define RUNSC_SPEC_VERSION "1.2.0"
+
+enum net_mode { NET_NONE, NET_HOST };
+
+struct runsc_opts {
+	const char *root;	/* state directory, absolute */
+	const char *log;	/* NULL: none */
+	bool log_json;
+	const char *debug_log;	/* NULL: none */
+	int debug_fd;		/* the open debug log, or -1 */
+	bool debug;
+	const char *strace;	/* NULL: off; "": every call; else a filter */
+	const char *platform;
+	enum net_mode network;
+	bool network_given;
+	bool overlay_memory;	/* --overlay2=root:memory */
+	bool overlay_given;
+	bool systemd_cgroup;
+	bool rootless_asked;	/* --rootless, for `spec` */
+	bool privileged;	/* has CAP_SYS_ADMIN: no user namespace of our own needed */
+	char **argv;		/* as given to main(), for the process title */
+};
+
+/* Write the one error line: to stderr, and to the log file when there is one. */
+void report_error(const struct runsc_opts *o, const struct oerr *e);
+/* A warning goes to the debug log only: callers parse what we print. */
+
+/* Show `title` instead of the command line in ps (as much as fits). */
+void title_set(const struct runsc_opts *o, const char *title);
+
+#endif

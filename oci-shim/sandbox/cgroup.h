@@ -1,0 +1,32 @@
+/* The container's cgroups: one directory per mounted v1 controller and one in the
+ * unified hierarchy. */
+#ifndef OCI_SHIM_SANDBOX_CGROUP_H
+#define OCI_SHIM_SANDBOX_CGROUP_H
+
+#include "oci-shim/state/state.h"
+
+struct cgroup {
+	int unified_fd;		/* for CLONE_INTO_CGROUP, -1: none */
+	int task_fds[STATE_MAX_CGROUPS]; /* v1 "tasks" files for cgroup_join() */
+	unsigned ntask_fds;
+};
+
+/* Make the directories that spec->cgroups_path names (recorded in st->cgroups) and set
+ * the limits. Without privilege and without limits asked for: nothing, 0. On error
+ * what was made is removed. */
+int cgroup_create(const struct runsc_opts *o, const struct oci_spec *spec, struct state *st,
+		  struct cgroup *cg, struct oerr *e);
+/* Open the directories recorded in st, for a further process (exec). */
+void cgroup_open(const struct state *st, struct cgroup *cg);
+/* Called by the new, single-threaded process itself: entering with "0" needs no
+ * grace period in the kernel, moving another process does (20 ms). 0 or -errno. */
+int cgroup_join(const struct cgroup *cg);
+void cgroup_close(struct cgroup *cg);
+/* Remove what st records; waits for processes on their way out. */
+int cgroup_remove(struct state *st, struct oerr *e);
+/* SIGKILL everything in them (cgroup.kill, else one by one). */
+void cgroup_kill(const struct state *st);
+/* Freeze or thaw; 0 or -1. */
+int cgroup_freeze(const struct state *st, bool freeze, struct oerr *e);
+
+#endif

@@ -1,0 +1,251 @@
+/* The code that runs inside guest address spaces: the zygote's loop, the signal
+ * entry, the command loop. Freestanding and position-independent; linked alone
+ * into a flat image (stub.lds), so it cannot reach anything else by accident.
+ *
+ * Built without FPU use: guest FPU state lies in the signal frame and must not be
+ * disturbed before it is saved (the kernel saved it; the handler runs with the
+ * guest's live state). All a hostile guest gains by jumping in here are the few
+ * calls that the filter allows from these pages. */
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/syscall.h>
+
+#include "platform/unotify/stub.h"
+
+#define MAP_SHARED_ 1
+#define MAP_FIXED_ 0x10
+#define PROT_RW_ 3
+#define MADV_DONTFORK_ 10
+#define CLONE_PARENT_ 0x8000
+#define SIGCHLD_ 17
+#define SOL_SOCKET_ 1
+#define SCM_RIGHTS_ 1
+
+extern char stub_base[] __attribute__((visibility("hidden")));
+void stub_zygote(void);
+void stub_entry(int sig, void *info, void *uc);
+
+static inline __attribute__((always_inline)) long sys6(long nr, long a, long b, long c, long d,
+							long e, long f)
+{
+	long ret;
+	register long r10 __asm__("r10") = d;
+	register long r8 __asm__("r8") = e;
+	register long r9 __asm__("r9") = f;
+
+	__asm__ volatile("syscall"
+			 : "=a"(ret)
+			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
+			 : "rcx", "r11", "memory");
+	return ret;
+}
+
+static inline __attribute__((always_inline)) struct stub_config *config(void)
+{
+	return (struct stub_config *)(void *)(stub_base + STUB_CONFIG_OFF);
+}
+
+static inline __attribute__((always_inline)) struct stub_slot *own_slot(void)
+{
+	return (struct stub_slot *)((uintptr_t)__builtin_frame_address(0) & ~STUB_SLOT_MASK);
+}
+
+/* Run what the sentry ordered. Returns 0, or 1 when a command failed (the slot says
+ * which). A clone's child never returns from here. */
+static int run_commands(struct stub_slot *s)
+{
+	uint32_t n = s->ncmds;
+	int failed = 0;
+
+	if (n > STUB_MAX_CMDS)
+		n = STUB_MAX_CMDS;
+	for (uint32_t i = 0; i < n; i++) {
+		struct stub_cmd *c = &s->cmd[i];
+		long nr = (long)(c->nr & ~(uint64_t)STUB_CMD_ALWAYS), r;
+
+		if (failed && !(c->nr & STUB_CMD_ALWAYS))
+			continue;
+		if (nr == SYS_clone) {
+			register long r10 __asm__("r10") = (long)c->a[3];
+			register long r8 __asm__("r8") = (long)c->a[4];
+
+			__asm__ volatile("syscall\n\t"
+					 "test %%rax, %%rax\n\t"
+					 "jz stub_child\n\t"
+					 : "=a"(r)
+					 : "a"(nr), "D"(c->a[0]), "S"(c->a[1]), "d"(c->a[2]),
+					   "r"(r10), "r"(r8)
+					 : "rcx", "r11", "memory");
+		} else {
+			r = sys6(nr, (long)c->a[0], (long)c->a[1], (long)c->a[2],
+				 (long)c->a[3], (long)c->a[4], (long)c->a[5]);
+		}
+		if (r < 0 && r > -4096 && !failed && !(c->nr & STUB_CMD_ALWAYS)) {
+			failed = 1;
+			s->bad_index = (int32_t)i;
+			s->bad_error = r;
+		}
+	}
+	return failed;
+}
+
+/* Every way into the sentry: hand over until the sentry is content. */
+static void hand_over(struct stub_slot *s, long kind, long arg)
+{
+	do {
+		sys6(STUB_MAGIC_NR, kind, arg, 0, 0, 0, 0);
+		kind = STUB_BATCH;
+	} while (run_commands(s));
+}
+
+__attribute__((used)) void stub_entry(int sig, void *info, void *uc)
+{
+	struct stub_slot *s = own_slot();
+
+	s->signo = (uint32_t)sig;
+	s->info = (uint64_t)(uintptr_t)info;
+	s->uc = (uint64_t)(uintptr_t)uc;
+	hand_over(s, STUB_TRAP, 0);
+}
+
+/* The handler's return address: the frame is on top of the stack. */
+__asm__(".globl stub_restorer\n"
+	".hidden stub_restorer\n"
+	"stub_restorer:\n\t"
+	"mov $15, %eax\n\t"
+	"syscall\n\t"
+	"ud2\n");
+
+/* A new thread begins here on its slot's signal stack, in a clone's child or from
+ * the zygote: report, then become what the prepared frame says. */
+__attribute__((used, noreturn)) static void new_thread(void)
+{
+	struct stub_slot *s = own_slot();
+
+	hand_over(s, STUB_HELLO, (long)s->token);
+	__asm__ volatile("mov %0, %%rsp\n\t"
+			 "mov $15, %%eax\n\t"
+			 "syscall\n\t"
+			 "ud2" ::"r"(s->sigframe)
+			 : "memory");
+	__builtin_unreachable();
+}
+
+__asm__(".globl stub_child\n"
+	".hidden stub_child\n"
+	"stub_child:\n\t"
+	"xor %ebp, %ebp\n\t"
+	"call new_thread\n\t"
+	"ud2\n");
+
+/* A fresh address space: map the slots, take on the filter, report. */
+__attribute__((noreturn)) static void zygote_child(const struct stub_spawn *req, int chunk_fd,
+						   int pipe_fd)
+{
+	struct stub_config *cf = config();
+	struct stub_slot *s = (struct stub_slot *)(uintptr_t)req->chunk;
+	struct sock_fprog {
+		unsigned short len;
+		void *filter;
+	} prog = { cf->filter_len, (void *)(uintptr_t)cf->filter_ptr };
+	struct {
+		void *sp;
+		int flags;
+		size_t size;
+	} ss = { (char *)s + 0x1000, 0, STUB_SLOT_SIZE - 0x1000 };
+	long r;
+
+	r = sys6(SYS_mmap, (long)req->chunk, STUB_CHUNK_SIZE, PROT_RW_, MAP_SHARED_ | MAP_FIXED_,
+		 chunk_fd, 0);
+	if (r != (long)req->chunk)
+		goto fail;
+	sys6(SYS_madvise, (long)req->chunk, STUB_CHUNK_SIZE, MADV_DONTFORK_, 0, 0, 0);
+	sys6(SYS_close, chunk_fd, 0, 0, 0, 0, 0);
+	sys6(SYS_close, cf->sock, 0, 0, 0, 0, 0);
+	sys6(SYS_sigaltstack, (long)&ss, 0, 0, 0, 0, 0);
+	s->token = req->token;
+	r = sys6(SYS_seccomp, SECCOMP_SET_MODE_FILTER, cf->filter_flags, (long)&prog, 0, 0, 0);
+	if (r < 0) {
+		s->listener = (int32_t)r;
+		goto fail;
+	}
+	s->listener = (int32_t)r + 1;
+	sys6(SYS_close, pipe_fd, 0, 0, 0, 0, 0);
+	__asm__ volatile("mov %0, %%rsp\n\t"
+			 "jmp stub_child" ::"r"((char *)s + STUB_SLOT_SIZE - 64)
+			 : "memory");
+	__builtin_unreachable();
+fail:
+	for (;;)
+		sys6(SYS_exit_group, 1, 0, 0, 0, 0, 0);
+}
+
+/* Receive one request; returns 0, or -1 at the end. */
+static int receive(int sock, struct stub_spawn *req, int fds[2])
+{
+	struct {
+		void *base;
+		size_t len;
+	} iov = { req, sizeof(*req) };
+	struct {
+		size_t len;
+		int level, type;
+		int fd[2];
+	} cmsg = { 0 };
+	struct {
+		void *name;
+		int namelen, pad;
+		void *iov;
+		size_t iovlen;
+		void *control;
+		size_t controllen;
+		int flags;
+	} msg = { 0, 0, 0, &iov, 1, &cmsg, sizeof(cmsg), 0 };
+	long r;
+
+	do
+		r = sys6(SYS_recvmsg, sock, (long)&msg, 0x40000000 /* MSG_CMSG_CLOEXEC */, 0, 0, 0);
+	while (r == -4);
+	if (r != (long)sizeof(*req) || cmsg.level != SOL_SOCKET_ || cmsg.type != SCM_RIGHTS_)
+		return -1;
+	fds[0] = cmsg.fd[0];
+	fds[1] = cmsg.fd[1];
+	return 0;
+}
+
+/* Entered by a jump, on the zygote's own stack in the stub region; everything else
+ * of the process it was forked from goes first. */
+__attribute__((used, noreturn)) void stub_zygote(void)
+{
+	struct stub_config *cf = config();
+	uint64_t region_end = cf->region + STUB_REGION_SIZE, top = 0x7ffffffff000UL;
+	struct stub_spawn req;
+	int fds[2];
+
+	sys6(SYS_munmap, 0, (long)cf->vdso_lo, 0, 0, 0, 0);
+	sys6(SYS_munmap, (long)cf->vdso_hi, (long)(cf->region - cf->vdso_hi), 0, 0, 0, 0);
+	sys6(SYS_munmap, (long)region_end, (long)(top - region_end), 0, 0, 0, 0);
+	while (receive(cf->sock, &req, fds) == 0) {
+		int64_t pid = sys6(SYS_clone, CLONE_PARENT_ | SIGCHLD_, 0, 0, 0, 0, 0);
+
+		if (pid == 0)
+			zygote_child(&req, fds[0], fds[1]);
+		sys6(SYS_close, fds[0], 0, 0, 0, 0, 0);
+		sys6(SYS_close, fds[1], 0, 0, 0, 0, 0);
+		sys6(SYS_write, cf->sock, (long)&pid, sizeof(pid), 0, 0, 0);
+	}
+	for (;;)
+		sys6(SYS_exit_group, 0, 0, 0, 0, 0, 0);
+}
+
+/* The image's first bytes: where its entry points are. */
+__asm__(".section .head, \"ax\"\n"
+	".globl stub_base\n"
+	".hidden stub_base\n"
+	"stub_base:\n\t"
+	".quad stub_entry - stub_base\n\t"
+	".quad stub_restorer - stub_base\n\t"
+	".quad stub_zygote - stub_base\n\t"
+	".text\n");

@@ -1,0 +1,46 @@
+/* What a backend gives: the functions behind platform.h, one table per backend.
+ * The meaning of each entry is in platform.h. Every backend's struct plat, plat_as
+ * and plat_thread begin with the table's pointer. */
+#ifndef PLATFORM_BACKEND_H
+#define PLATFORM_BACKEND_H
+
+#include "platform/platform.h"
+
+struct plat_backend {
+	const char *name;
+	int (*probe)(char *why, size_t why_size);
+	int (*create)(const struct plat_config *cfg, struct plat **out);
+	int (*start)(struct plat *p);
+	void (*destroy)(struct plat *p);
+	const struct plat_caps *(*caps)(const struct plat *p);
+	int (*as_new)(struct plat *p, void *cookie, struct plat_as **out_as,
+		      struct plat_thread **out_thread);
+	void (*as_get)(struct plat_as *as);
+	void (*as_put)(struct plat_as *as);
+	void (*as_kill)(struct plat_as *as);
+	long (*read)(struct plat_as *as, uint64_t addr, void *buf, size_t len);
+	long (*write)(struct plat_as *as, uint64_t addr, const void *buf, size_t len);
+	int (*cmpxchg32)(struct plat_as *as, uint64_t addr, uint32_t *expected, uint32_t desired);
+	uint64_t (*as_cputime)(struct plat_as *as);
+	int (*as_host_pid)(const struct plat_as *as);
+	int (*thread_new)(struct plat_thread *parent, const struct plat_clone *how, void *cookie,
+			  struct plat_thread **out_thread, struct plat_as **out_as);
+	struct plat_regs *(*thread_regs)(struct plat_thread *th);
+	size_t (*get_fpstate)(struct plat_thread *th, void *buf, size_t size);
+	int (*set_fpstate)(struct plat_thread *th, const void *buf, size_t len);
+	void (*resume)(struct plat_thread *th, struct plat_batch *batch);
+	void (*thread_exit)(struct plat_thread *th);
+	void (*kick)(struct plat_thread *th);
+	void (*release)(struct plat_thread *th);
+	int (*host_tid)(const struct plat_thread *th);
+	int (*set_affinity)(struct plat_thread *th, const void *cpuset, size_t size);
+};
+
+/* First member of every backend's objects. */
+struct plat_object {
+	const struct plat_backend *b;
+};
+
+extern const struct plat_backend unotify_backend, fake_backend;
+
+#endif

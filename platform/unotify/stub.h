@@ -1,0 +1,74 @@
+/* What the stub and the sentry share: addresses, the slot, the commands.
+ *
+ * The slot is memory of a memfd mapped by both sides. The guest can write it at
+ * any time: the sentry copies what it reads once and trusts nothing. */
+#ifndef PLATFORM_UNOTIFY_STUB_H
+#define PLATFORM_UNOTIFY_STUB_H
+
+#include <stdint.h>
+
+#define STUB_SLOT_SIZE 0x8000UL	       /* header page, then the signal stack */
+#define STUB_SLOT_MASK (STUB_SLOT_SIZE - 1)
+#define STUB_CHUNK_SLOTS 16UL	       /* slots of one memfd */
+#define STUB_CHUNK_SIZE (STUB_SLOT_SIZE * STUB_CHUNK_SLOTS)
+#define STUB_CHUNKS 2048UL	       /* chunk places in one address space */
+#define STUB_CODE_SIZE 0x4000UL	       /* code and configuration */
+#define STUB_STACK_SIZE 0x4000UL       /* the zygote's */
+#define STUB_SLOTS_OFF 0x100000UL      /* chunk places, relative to the region */
+#define STUB_REGION_SIZE (STUB_SLOTS_OFF + STUB_CHUNKS * STUB_CHUNK_SIZE)
+
+#define STUB_MAGIC_NR 0x5253	       /* the hand-over call: no Linux call has it */
+#define STUB_KICK_SIGNAL 63
+
+/* First argument of the hand-over call. */
+#define STUB_HELLO 1 /* second: the token; a new thread is there */
+#define STUB_TRAP 2  /* a signal arrived; see the slot */
+#define STUB_BATCH 3 /* a command failed; see the slot */
+
+#define STUB_MAX_CMDS 80
+#define STUB_CMD_ALWAYS 0x80000000u /* run it even after a failure */
+
+struct stub_cmd {
+	uint64_t nr;
+	uint64_t a[6];
+};
+
+/* A signal frame's FPU area, written for a resume that changes it, is placed here,
+ * below anything the handler's own stack reaches. */
+struct stub_slot {
+	/* written by the stub */
+	uint64_t uc;	  /* guest address of the ucontext */
+	uint64_t info;	  /* guest address of the siginfo */
+	uint32_t signo;
+	int32_t bad_index;
+	int64_t bad_error;
+	int32_t listener; /* zygote's child: the listener's fd + 1, or -errno */
+	uint32_t alive;	  /* cleared by the host when the thread is gone for good */
+	/* written by the sentry */
+	uint32_t ncmds, pad_;
+	uint64_t token;
+	uint64_t sigframe; /* STUB_HELLO's answer: stack pointer for rt_sigreturn */
+	struct stub_cmd cmd[STUB_MAX_CMDS];
+};
+
+/* At the end of the code pages, filled in before they become read-only. */
+struct stub_config {
+	uint64_t region;
+	uint64_t vdso_lo, vdso_hi; /* to be kept when the zygote empties itself */
+	int32_t sock;
+	uint32_t filter_flags;
+	uint16_t filter_len;
+	uint16_t pad_[3];
+	uint64_t filter_ptr;
+	uint64_t filter[64]; /* struct sock_filter */
+};
+#define STUB_CONFIG_OFF (STUB_CODE_SIZE - 0x1000UL)
+
+/* Request to the zygote, with two fds: the chunk's memfd, and a pipe end that the
+ * child closes when its filter stands. Answer: the child's pid, or -errno. */
+struct stub_spawn {
+	uint64_t chunk; /* where to map it */
+	uint64_t token;
+};
+
+#endif

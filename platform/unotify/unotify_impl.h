@@ -1,0 +1,169 @@
+/* The unotify backend's own structures. See README.md for how a trap travels.
+ *
+ * Locks: u->mu (class PLATFORM) guards the tables and lists of this backend. It is
+ * never held while a host call that can wait is made, nor while the kernel's trap
+ * function runs. */
+#ifndef PLATFORM_UNOTIFY_UNOTIFY_IMPL_H
+#define PLATFORM_UNOTIFY_UNOTIFY_IMPL_H
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/types.h>
+
+#include "platform/backend.h"
+#include "platform/base/list.h"
+#include "platform/base/mutex.h"
+#include "platform/base/refs.h"
+#include "platform/unotify/stub.h"
+
+struct unotify;
+
+/* One listener and the worker that serves it; shared by an exec'd process and the
+ * forks of it that did not exec. Freed when the last address space is gone. */
+struct listener {
+	struct refs refs;
+	struct unotify *u;
+	int fd;
+	struct list queue_link; /* [mu] waiting for a worker */
+};
+
+/* A memfd of STUB_CHUNK_SLOTS slots, mapped here and in one stub. */
+struct chunk {
+	struct list link;	/* in as->chunks, or u->free_chunks */
+	int memfd;
+	uint8_t *host;		/* our mapping */
+	uint64_t guest;		/* where the stub has it; 0: not mapped yet */
+	uint32_t used;		/* [mu] bitmap of slots */
+	bool mapped;		/* [mu] the stub has mapped it */
+	uint32_t dirty;		/* [mu] slots used since it was zeroed */
+};
+
+struct plat_as {
+	struct plat_object o;
+	struct refs refs;	/* threads, the host process, the kernel's krefs as one */
+	_Atomic int krefs;	/* the kernel's references: the last put kills */
+	struct unotify *u;
+	struct listener *l;	/* one reference */
+	pid_t pid;		/* [mu] 0: not known yet (fork under way) */
+	bool killed, reaped;	/* [mu] */
+	struct list link;	/* [mu] in u->spaces */
+	struct list threads;	/* [mu] */
+	struct list chunks;	/* [mu] */
+	uint8_t places[STUB_CHUNKS / 8]; /* [mu] chunk places in use */
+};
+
+enum th_state {
+	TH_NEW,		/* its host thread has not reported */
+	TH_RUNNING,	/* guest code, or on the way to it */
+	TH_TRAPPED,	/* waits for an answer */
+	TH_GONE,	/* told to exit, or dead */
+};
+
+struct plat_thread {
+	struct plat_object o;
+	struct refs refs;	/* kernel's, the backend's while the host thread lives */
+	struct plat_as *as;	/* one reference */
+	struct list link;	/* [mu] in as->threads */
+	void *cookie;		/* [mu] NULL: released */
+	pid_t tid;		/* host thread id; 0: unknown */
+	struct plat_thread *hash_next; /* [mu] by tid */
+	_Atomic int state;	/* enum th_state */
+	_Atomic bool kick, exiting;
+	uint64_t notif_id;	/* of the call to be answered */
+	struct chunk *chunk;	/* [mu] */
+	unsigned slot_index;
+	struct stub_slot *slot;	/* our mapping */
+	uint64_t slot_guest;
+	uint64_t uc_off, fp_off; /* checked offsets in the slot; fp_off 0: initial state */
+	size_t fp_len;
+	struct plat_regs regs;
+	bool hello;		/* trapped in STUB_HELLO: a frame is to be made */
+	int close_listener;	/* first resume closes the stub's copy of it; -1: none */
+	bool need_map;		/* its chunk is yet to be mapped by the parent's clone */
+	bool linked;		/* [mu] in the tables; holds the backend's reference */
+	uint64_t token;		/* TH_NEW: what STUB_HELLO must bring */
+	struct list pending;	/* [mu] in u->newborn while TH_NEW */
+	/* the batch under way */
+	uint8_t cmd_map[STUB_MAX_CMDS]; /* slot command -> batch index */
+	struct plat_thread *clone_child; /* expected clone: borrowed */
+	uint64_t clone_flags, clone_sp;
+	bool clone_fork, clone_tls; /* of a child: how it is to be made */
+	uint64_t tls;
+	int lent_place;		/* fork: the place where the child's chunk is mapped here; -1 */
+	struct chunk *mapping;	/* own chunk that the batch maps; NULL: none */
+};
+
+#define TID_BUCKETS 1024
+
+struct unotify {
+	struct plat_object o;
+	struct plat_config cfg;
+	struct plat_caps caps;
+	struct mutex mu;
+	uint64_t region;	/* of the stub, in every address space */
+	pid_t zygote;
+	int zsock;
+	pthread_mutex_t spawn_mu; /* one conversation with the zygote at a time */
+	struct {
+		bool asked;
+		struct chunk *chunk;
+		uint64_t token;
+		int pipe;
+	} spare;
+	struct plat_thread *tids[TID_BUCKETS]; /* [mu] */
+	struct list spaces;	/* [mu] */
+	struct list newborn;	/* [mu] threads in TH_NEW */
+	struct list free_chunks; /* [mu] */
+	unsigned nfree_chunks;
+	struct list listener_queue; /* [mu] */
+	pthread_cond_t work;	/* with mu.m: a listener waits, or stopping */
+	unsigned idle_workers, nworkers; /* [mu] */
+	bool stopping;		/* [mu] */
+	pthread_t reaper;
+	pthread_cond_t quiet;	/* with mu.m: a worker ended */
+	uint8_t fp_init[4096 * 4]; /* an initial-state XSAVE image as signals carry it */
+	size_t fp_init_len;
+	uint8_t frame[1024];	/* rt_sigframe template: pretcode, ucontext, siginfo */
+	size_t frame_len;
+};
+
+/* Offset of the frame that a new thread is started from, in its slot. */
+#define NEW_FRAME_OFF 0x4000UL
+
+/* filter.c: write the stub's filter for a code area at base; returns its length. */
+unsigned stub_filter(uint64_t base, uint64_t size, void *out, unsigned max);
+
+/* zygote_host.c */
+int zygote_start(struct unotify *u);
+int zygote_spawn(struct unotify *u, struct chunk *c, uint64_t token, int *out_pipe);
+int zygote_collect(struct unotify *u, int pipe_fd, struct chunk *c, pid_t *out_pid,
+		   int *out_listener);
+
+/* chunk_host.c: all but chunk_new/chunk_free under u->mu */
+struct chunk *chunk_new(struct unotify *u);
+void chunk_free(struct unotify *u, struct chunk *c);
+int chunk_take_slot(struct chunk *c);
+
+/* as_host.c */
+void thread_get(struct plat_thread *th);
+void thread_put(struct plat_thread *th);
+bool thread_unlink_locked(struct plat_thread *th); /* true: now put it, unlocked */
+struct plat_thread *tid_lookup_locked(struct unotify *u, pid_t tid);
+void tid_insert_locked(struct unotify *u, struct plat_thread *th);
+void place_release_locked(struct plat_as *as, unsigned place);
+void listener_put(struct listener *l);
+void as_put_obj(struct plat_as *as);
+void *reaper_main(void *arg);
+
+/* frame.c: registers and FPU state in the slot */
+void frame_template(struct unotify *u);
+bool frame_load(struct plat_thread *th);   /* on a trap; false: garbage in the slot */
+void frame_store(struct plat_thread *th);  /* before a resume */
+void frame_make(struct plat_thread *th);   /* for STUB_HELLO */
+int frame_copy_fp(struct plat_thread *to, const struct plat_thread *from);
+
+/* worker_host.c */
+int workers_serve(struct unotify *u, struct listener *l); /* takes a reference */
+uint64_t random_token(void);
+
+#endif

@@ -1,0 +1,534 @@
+/* Workers: one thread per listener, which takes traps and serves them to the end. */
+#include <errno.h>
+#include <linux/seccomp.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <linux/audit.h>
+
+#include "platform/base/bug.h"
+#include "platform/base/log.h"
+#include "platform/unotify/host_ops.h"
+
+#define WORKER_STACK (256 * 1024)
+
+#ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
+#define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
+#endif
+#define SYNC_WAKE_UP 1UL
+
+/* Let a call go: with a value, an error, or natively. -errno of the host. */
+static int answer(struct listener *l, uint64_t id, int error, bool native)
+{
+	struct seccomp_notif_resp r = { .id = id, .error = error,
+					.flags = native ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0 };
+
+	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0 ? -errno : 0;
+}
+
+/* Something in this thread is not as we left it: end it; only its own process can
+ * have done that. */
+static void punish(struct unotify *u, pid_t tid, const char *why)
+{
+	log_warn("stub thread %d: %s: killed", tid, why);
+	(void)u;
+	kill(tid, SIGKILL);
+	syscall(SYS_tgkill, tid, tid, SIGKILL);
+}
+
+/* ---- resume ---- */
+
+struct build {
+	struct plat_thread *th;
+	struct stub_slot *s;
+	unsigned n;
+};
+
+static void emit(struct build *b, unsigned idx, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2,
+		 uint64_t a3, uint64_t a4, uint64_t a5)
+{
+	BUG_ON(b->n >= STUB_MAX_CMDS);
+	b->th->cmd_map[b->n] = (uint8_t)idx;
+	b->s->cmd[b->n++] = (struct stub_cmd){ nr, { a0, a1, a2, a3, a4, a5 } };
+}
+
+/* Put a host fd into the stub for the coming command; -1: it could not be. */
+static int lend_fd(struct plat_thread *th, int fd)
+{
+	struct seccomp_notif_addfd add = { .id = th->notif_id, .srcfd = (uint32_t)fd,
+					   .newfd_flags = 02000000 /* O_CLOEXEC */ };
+	int n = ioctl(th->as->l->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
+
+	if (n < 0)
+		log_debug("lend fd: %s", strerror(errno));
+	return n;
+}
+
+static void emit_mapped(struct build *b, unsigned idx, const uint64_t a[6], int fd)
+{
+	int theirs = lend_fd(b->th, fd);
+
+	/* A failed loan fails in the stub as EBADF, like any refused command. */
+	emit(b, idx, SYS_mmap, a[0], a[1], a[2], a[3], (uint64_t)(int64_t)theirs, a[5]);
+	if (theirs >= 0)
+		emit(b, idx, (uint64_t)SYS_close | STUB_CMD_ALWAYS, (uint64_t)theirs, 0, 0, 0, 0,
+		     0);
+}
+
+#define CLONE_THREAD_FLAGS                                                                     \
+	(0x100UL /* VM */ | 0x200 /* FS */ | 0x400 /* FILES */ | 0x800 /* SIGHAND */ |         \
+	 0x10000 /* THREAD */ | 0x40000 /* SYSVSEM */ | 0x200000 /* CHILD_CLEARTID */)
+#define CLONE_FORK_FLAGS (0x8000UL /* PARENT */ | 0x200000 /* CHILD_CLEARTID */ | 17 /* SIGCHLD */)
+#define CLONE_SETTLS_ 0x80000UL
+
+static void emit_clone(struct build *b, unsigned idx, struct plat_thread *child)
+{
+	struct plat_thread *th = b->th;
+	const uint64_t map[6] = { child->chunk->guest, STUB_CHUNK_SIZE, 3, 1 | 0x10, 0, 0 };
+
+	if (child->clone_fork || child->need_map)
+		emit_mapped(b, idx, map, child->chunk->memfd);
+	if (child->need_map) {
+		emit(b, idx, SYS_madvise, child->chunk->guest, STUB_CHUNK_SIZE, 10, 0, 0, 0);
+		th->mapping = child->chunk;
+	}
+	child->clone_flags = child->clone_fork ? CLONE_FORK_FLAGS : CLONE_THREAD_FLAGS;
+	if (child->clone_tls)
+		child->clone_flags |= CLONE_SETTLS_;
+	child->clone_sp = child->slot_guest + STUB_SLOT_SIZE - 64;
+	th->clone_child = child;
+	emit(b, idx, SYS_clone, child->clone_flags, child->clone_sp, 0,
+	     child->slot_guest + offsetof(struct stub_slot, alive), child->tls, 0);
+	if (child->clone_fork)
+		emit(b, idx, (uint64_t)SYS_munmap | STUB_CMD_ALWAYS, child->chunk->guest,
+		     STUB_CHUNK_SIZE, 0, 0, 0, 0);
+}
+
+static void emit_batch(struct build *b, const struct plat_batch *batch)
+{
+	for (unsigned i = 0; i < batch->count; i++) {
+		const struct plat_cmd *c = &batch->cmd[i];
+		const uint64_t *a = c->a;
+
+		switch (c->op) {
+		case PLAT_CMD_MMAP:
+			if (c->fd >= 0) {
+				emit_mapped(b, i, a, c->fd);
+				break;
+			}
+			emit(b, i, SYS_mmap, a[0], a[1], a[2], a[3], (uint64_t)-1L, a[5]);
+			break;
+		case PLAT_CMD_MUNMAP:
+			emit(b, i, SYS_munmap, a[0], a[1], 0, 0, 0, 0);
+			break;
+		case PLAT_CMD_MPROTECT:
+			emit(b, i, SYS_mprotect, a[0], a[1], a[2], 0, 0, 0);
+			break;
+		case PLAT_CMD_MREMAP:
+			emit(b, i, SYS_mremap, a[0], a[1], a[2], a[3], a[4], 0);
+			break;
+		case PLAT_CMD_MADVISE:
+			emit(b, i, SYS_madvise, a[0], a[1], a[2], 0, 0, 0);
+			break;
+		case PLAT_CMD_SET_FS:
+			emit(b, i, SYS_arch_prctl, 0x1002, a[0], 0, 0, 0, 0);
+			break;
+		case PLAT_CMD_SET_GS:
+			emit(b, i, SYS_arch_prctl, 0x1001, a[0], 0, 0, 0, 0);
+			break;
+		case PLAT_CMD_CLONE:
+			emit_clone(b, i, c->child);
+			break;
+		default:
+			BUG();
+		}
+	}
+}
+
+static void consume(struct plat_batch *batch)
+{
+	if (!batch)
+		return;
+	for (unsigned i = 0; i < batch->count; i++)
+		if (batch->cmd[i].op == PLAT_CMD_MMAP && batch->cmd[i].fd >= 0)
+			close(batch->cmd[i].fd);
+	batch->count = 0;
+}
+
+static bool claim(struct plat_thread *th, enum th_state to)
+{
+	int expect = TH_TRAPPED;
+
+	return atomic_compare_exchange_strong(&th->state, &expect, (int)to);
+}
+
+static void send_kick(struct plat_thread *th)
+{
+	struct plat_as *as = th->as;
+
+	if (as->pid && th->tid && !__atomic_load_n(&as->reaped, __ATOMIC_RELAXED))
+		syscall(SYS_tgkill, as->pid, th->tid, STUB_KICK_SIGNAL);
+}
+
+void unotify_resume(struct plat_thread *th, struct plat_batch *batch)
+{
+	struct listener *l = th->as->l;
+	struct build b = { th, th->slot, 0 };
+
+	thread_get(th); /* it may run, trap, exit and be let go of before we return */
+	if (!claim(th, TH_RUNNING)) {
+		consume(batch);
+		thread_put(th);
+		return;
+	}
+	th->clone_child = NULL;
+	if (th->hello) {
+		frame_make(th);
+		th->hello = false;
+		if (th->close_listener >= 0)
+			emit(&b, 0, (uint64_t)SYS_close | STUB_CMD_ALWAYS,
+			     (uint64_t)th->close_listener, 0, 0, 0, 0, 0);
+		th->close_listener = -1;
+		if (th->clone_fork)
+			emit(&b, 0, SYS_madvise, th->chunk->guest, STUB_CHUNK_SIZE, 10, 0, 0, 0);
+	}
+	frame_store(th);
+	if (batch && batch->count)
+		emit_batch(&b, batch);
+	th->slot->ncmds = b.n;
+	if (atomic_exchange(&th->kick, false))
+		send_kick(th);
+	answer(l, th->notif_id, 0, false);
+	consume(batch);
+	thread_put(th);
+}
+
+void unotify_kick(struct plat_thread *th)
+{
+	atomic_store(&th->kick, true);
+	if (atomic_load(&th->state) == TH_RUNNING)
+		send_kick(th);
+}
+
+/* Tell a waiting thread to end. A process's first thread stays (its host process
+ * could not be reached without it) until the space is killed. */
+static void let_go(struct plat_thread *th)
+{
+	struct unotify *u = th->as->u;
+	bool put;
+
+	if (th->tid != th->as->pid) {
+		th->slot->cmd[0] = (struct stub_cmd){ SYS_exit, { 0 } };
+		th->slot->ncmds = 1;
+		answer(th->as->l, th->notif_id, 0, false);
+	}
+	mutex_lock(&u->mu);
+	/* The first thread stays in the tables: its end is the space's. */
+	put = th->tid != th->as->pid && thread_unlink_locked(th);
+	mutex_unlock(&u->mu);
+	if (put)
+		thread_put(th);
+}
+
+void unotify_thread_exit(struct plat_thread *th)
+{
+	thread_get(th);
+	atomic_store(&th->exiting, true);
+	if (claim(th, TH_GONE))
+		let_go(th);
+	else
+		unotify_kick(th);
+	thread_put(th);
+}
+
+/* ---- traps ---- */
+
+/* The batch's transient state ends with the next trap. */
+static void settle_batch_locked(struct plat_thread *th, bool failed, int bad_index)
+{
+	th->clone_child = NULL;
+	if (th->lent_place >= 0)
+		place_release_locked(th->as, (unsigned)th->lent_place);
+	th->lent_place = -1;
+	if (th->mapping && !(failed && bad_index <= 1))
+		th->mapping->mapped = true;
+	th->mapping = NULL;
+}
+
+/* A thread nobody has seen before: whose token does it bring? Under u->mu. */
+static struct plat_thread *adopt_locked(struct listener *l, pid_t tid, uint64_t token)
+{
+	struct unotify *u = l->u;
+	struct plat_thread *th;
+
+	list_for_each (th, &u->newborn, pending) {
+		if (th->token != token || th->as->l != l)
+			continue;
+		list_del_init(&th->pending);
+		th->tid = tid;
+		tid_insert_locked(u, th);
+		if (!th->as->pid) {
+			th->as->pid = tid;
+			refs_get(&th->as->refs); /* the host process's */
+			if (th->as->killed)
+				kill(tid, SIGKILL);
+		}
+		return th;
+	}
+	return NULL;
+}
+
+static void fill_signal(struct plat_thread *th, struct plat_trap *t)
+{
+	uint64_t off = *(const volatile uint64_t *)&th->slot->info - th->slot_guest;
+	const struct { uint64_t skip[18]; uint64_t eflags, csgsfs, err, trapno; } *mc;
+	siginfo_t si;
+
+	t->kind = PLAT_TRAP_FAULT;
+	memset(&si, 0, sizeof(si));
+	if (off <= STUB_SLOT_SIZE - sizeof(si) && !(off & 7))
+		memcpy(&si, (uint8_t *)th->slot + off, sizeof(si));
+	t->code = si.si_code;
+	t->addr = (uint64_t)(uintptr_t)si.si_addr;
+	/* The frame's sigcontext follows uc_flags, uc_link and the 24-byte stack_t; its
+	 * err and trapno come after eflags and the segment word. */
+	mc = (const void *)((uint8_t *)th->slot + th->uc_off + 40 - 8);
+	t->err = mc->err;
+	t->trapno = mc->trapno;
+	if (t->signo != SIGSYS)
+		return;
+	if (si.si_arch == AUDIT_ARCH_X86_64) {
+		t->kind = PLAT_TRAP_SYSCALL;
+		return;
+	}
+	/* A 32-bit entry: as on a kernel without IA32 emulation. */
+	t->signo = SIGSEGV;
+	t->code = SI_KERNEL;
+	t->addr = 0;
+}
+
+static bool read_trap(struct plat_thread *th, uint64_t kind, struct plat_trap *t)
+{
+	const volatile struct stub_slot *s = th->slot;
+
+	memset(t, 0, sizeof(*t));
+	if (kind == STUB_BATCH) {
+		int32_t i = s->bad_index;
+		int64_t e = s->bad_error;
+
+		t->kind = PLAT_TRAP_BATCH;
+		t->index = i >= 0 && i < STUB_MAX_CMDS ? th->cmd_map[i] : 0;
+		t->error = e < 0 && e > -4096 ? (int)e : -EINVAL;
+		return true;
+	}
+	if (!frame_load(th))
+		return false;
+	t->signo = (int)s->signo;
+	switch (t->signo) {
+	case STUB_KICK_SIGNAL:
+		t->kind = PLAT_TRAP_KICK;
+		return true;
+	case SIGSYS:
+	case SIGSEGV:
+	case SIGBUS:
+	case SIGFPE:
+	case SIGILL:
+	case SIGTRAP:
+		fill_signal(th, t);
+		return true;
+	default:
+		return false;
+	}
+}
+
+/* Tell the kernel; th is counted, u->mu is held and dropped. */
+static void report(struct plat_thread *th, const struct plat_trap *trap)
+{
+	struct unotify *u = th->as->u;
+	void *cookie = th->cookie;
+
+	if (cookie)
+		u->cfg.ops->cookie_get(cookie);
+	mutex_unlock(&u->mu);
+	if (!cookie || atomic_load(&th->exiting)) {
+		if (claim(th, TH_GONE))
+			let_go(th);
+	} else {
+		u->cfg.ops->trap(cookie, trap);
+	}
+	if (cookie)
+		u->cfg.ops->cookie_put(cookie);
+}
+
+static void serve_handover(struct listener *l, const struct seccomp_notif *n)
+{
+	struct unotify *u = l->u;
+	uint64_t kind = n->data.args[0];
+	struct plat_trap trap = { .kind = PLAT_TRAP_STARTED };
+	struct plat_thread *th;
+	const char *bad = NULL;
+
+	mutex_lock(&u->mu);
+	th = tid_lookup_locked(u, (pid_t)n->pid);
+	if (!th && kind == STUB_HELLO) {
+		th = adopt_locked(l, (pid_t)n->pid, n->data.args[1]);
+		if (th)
+			th->hello = true;
+		else
+			bad = "unknown token";
+	} else if (!th || th->as->l != l) {
+		bad = "unknown thread";
+	} else if (kind == STUB_TRAP || kind == STUB_BATCH) {
+		if (!read_trap(th, kind, &trap))
+			bad = "damaged frame";
+	} else {
+		bad = "unknown hand-over";
+	}
+	if (bad || atomic_load(&th->state) == TH_GONE) {
+		mutex_unlock(&u->mu);
+		if (bad)
+			punish(u, (pid_t)n->pid, bad);
+		return;
+	}
+	settle_batch_locked(th, trap.kind == PLAT_TRAP_BATCH, trap.index);
+	thread_get(th);
+	th->notif_id = n->id;
+	atomic_store(&th->state, TH_TRAPPED);
+	report(th, &trap);
+	thread_put(th);
+}
+
+/* A clone: only the one that was ordered, and that runs natively. */
+static void serve_clone(struct listener *l, const struct seccomp_notif *n)
+{
+	struct unotify *u = l->u;
+	struct plat_thread *th;
+	bool ok;
+
+	mutex_lock(&u->mu);
+	th = tid_lookup_locked(u, (pid_t)n->pid);
+	ok = th && th->as->l == l && th->clone_child &&
+	     n->data.args[0] == th->clone_child->clone_flags &&
+	     n->data.args[1] == th->clone_child->clone_sp && !th->as->killed;
+	if (ok)
+		th->clone_child = NULL;
+	mutex_unlock(&u->mu);
+	answer(l, n->id, ok ? 0 : -EPERM, ok);
+}
+
+static bool wait_for_call(struct listener *l, struct seccomp_notif *n)
+{
+	struct pollfd p = { .fd = l->fd, .events = POLLIN };
+
+	for (;;) {
+		if (!l->u->caps.recv_hangup) {
+			if (poll(&p, 1, -1) < 0)
+				continue;
+			if (!(p.revents & POLLIN))
+				return false;
+		}
+		memset(n, 0, sizeof(*n));
+		if (ioctl(l->fd, SECCOMP_IOCTL_NOTIF_RECV, n) == 0)
+			return true;
+		if (errno == EINTR)
+			continue;
+		if (errno != ENOENT)
+			return false;
+		/* A caller died, or all of them. */
+		p.revents = 0;
+		if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
+			return false;
+	}
+}
+
+static void serve(struct listener *l)
+{
+	struct seccomp_notif n;
+
+	if (l->u->caps.sync_wakeup)
+		ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
+	while (wait_for_call(l, &n)) {
+		if (n.data.nr == STUB_MAGIC_NR)
+			serve_handover(l, &n);
+		else if (n.data.nr == SYS_clone)
+			serve_clone(l, &n);
+		else
+			answer(l, n.id, -ENOSYS, false);
+	}
+}
+
+/* ---- the pool ---- */
+
+static void *worker_main(void *arg)
+{
+	struct unotify *u = arg;
+
+	mutex_lock(&u->mu);
+	for (;;) {
+		struct listener *l;
+
+		if (!list_empty(&u->listener_queue)) {
+			l = list_first(&u->listener_queue, struct listener, queue_link);
+			list_del_init(&l->queue_link);
+			mutex_unlock(&u->mu);
+			serve(l);
+			listener_put(l);
+			mutex_lock(&u->mu);
+			continue;
+		}
+		if (u->stopping || u->idle_workers >= 2)
+			break;
+		u->idle_workers++;
+		mutex_unlock(&u->mu);
+		/* The condition is re-checked under the same mutex, taken raw so that
+		 * the held-locks books stay right across the wait. */
+		pthread_mutex_lock(&u->mu.m);
+		while (list_empty(&u->listener_queue) && !u->stopping)
+			pthread_cond_wait(&u->work, &u->mu.m);
+		u->idle_workers--;
+		pthread_mutex_unlock(&u->mu.m);
+		mutex_lock(&u->mu);
+	}
+	u->nworkers--;
+	pthread_cond_broadcast(&u->quiet);
+	mutex_unlock(&u->mu);
+	return NULL;
+}
+
+int workers_serve(struct unotify *u, struct listener *l)
+{
+	pthread_attr_t a;
+	pthread_t t;
+	bool spawn;
+	int err = 0;
+
+	refs_get(&l->refs);
+	mutex_lock(&u->mu);
+	list_push_back(&u->listener_queue, &l->queue_link);
+	spawn = u->idle_workers == 0;
+	if (spawn)
+		u->nworkers++;
+	else
+		pthread_cond_signal(&u->work);
+	mutex_unlock(&u->mu);
+	if (!spawn)
+		return 0;
+	pthread_attr_init(&a);
+	pthread_attr_setstacksize(&a, WORKER_STACK);
+	pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
+	err = pthread_create(&t, &a, worker_main, u);
+	pthread_attr_destroy(&a);
+	if (!err)
+		return 0;
+	mutex_lock(&u->mu);
+	u->nworkers--;
+	list_del_init(&l->queue_link);
+	mutex_unlock(&u->mu);
+	listener_put(l);
+	return -EAGAIN;
+}

@@ -1,0 +1,70 @@
+/* The control channel of a sandbox: <root>/<id>/control.sock, SOCK_SEQPACKET. One
+ * request per connection, one or more replies. Only root and the sandbox's owner
+ * can reach the socket; peers are trusted more than guests, but checked. Also the
+ * messages between the sentry and a proxy process. Both ends are the same binary. */
+#ifndef SENTRY_CONTROL_CONTROL_H
+#define SENTRY_CONTROL_CONTROL_H
+
+#include <stdint.h>
+
+#define CONTROL_MAGIC 0x52435452u
+#define CONTROL_MAX_FDS 64
+
+enum control_op {
+	CONTROL_START = 1,	/* fds: [state JSON memfd] for startContainer hooks */
+	CONTROL_KILL,		/* signo, flags */
+	CONTROL_PS,		/* replies: struct control_ps each, then the end */
+	CONTROL_EXEC,		/* fds: process memfd, proxy socket, stdio 0 1 2, further */
+	CONTROL_STOP,		/* end the sandbox now */
+};
+
+#define CONTROL_KILL_ALL 1u
+
+struct control_req {
+	uint32_t magic, op;
+	int32_t signo;
+	uint32_t flags;
+	int32_t host_pid;	/* EXEC: the proxy's, for `ps --format json` */
+	uint32_t pad;
+};
+
+struct control_rep {
+	int32_t error;		/* 0 or -errno */
+	int32_t code;		/* exit status that `run` and `do` use: 126, 127, else 0 */
+	char text[504];		/* what failed, when error */
+};
+
+struct control_ps {
+	int32_t tgid, ppid, host_pid; /* host_pid: of the proxy; 0: none */
+	uint32_t uid, nthreads;
+	uint64_t cpu_ns, start_ns;    /* since the sandbox's boot */
+	uint32_t tty;
+	char state;
+	char cmd[155];
+};
+
+/* Between a proxy and the sentry, over a SOCK_SEQPACKET pair. */
+enum proxy_kind {
+	PROXY_SIGNAL = 1,	/* to the sentry: value is the signal */
+	PROXY_TTY_SIGNAL,	/* the same, made by the terminal: foreground group */
+	PROXY_EXIT,		/* from the sentry: value is the wait status */
+};
+struct proxy_msg {
+	uint32_t kind;
+	int32_t value;
+};
+
+/* Between the processes of a sandbox being made and the command line. */
+enum report_kind {
+	REPORT_NAMESPACES = 1,	/* proxy: namespaces are there, waiting to go on */
+	REPORT_PIDS,		/* proxy: a = sentry's pid, b = gofer's pid (host) */
+	REPORT_READY,		/* sentry: everything is set up */
+	REPORT_ERROR,		/* anyone: text; a = exit status for run and do, or 0 */
+};
+struct report_msg {
+	uint32_t kind;
+	int32_t a, b;
+	char text[1012];
+};
+
+#endif

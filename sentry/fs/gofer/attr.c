@@ -1,0 +1,216 @@
+/* Attributes and extended attributes.
+ *
+ * Exclusive mode: we own the tree, so the cached attributes are exact but for what I/O on
+ * donated descriptors does on the host (times, size, blocks, set-id bits); an inode marked
+ * stale asks such a descriptor once (fstat), or the gofer when none is left. Shared mode:
+ * asked anew by each call that looks. */
+#include <stdlib.h>
+
+#include "sentry/fs/gofer/gofer_impl.h"
+#include "syscalls/abi/lx_stat.h"
+#include "syscalls/abi/lx_xattr.h"
+
+int gofer_refresh(struct gofer_inode *gi)
+{
+	struct gofer_stat_req q = { gi->node };
+	struct gofer_stat_rep p;
+	struct gofer_attr a;
+	int fd = gofer_fd_any(gi), err;
+
+	if (fd >= 0 && !gofer_host_attr(fd, &a)) {
+		gofer_apply_attr(gi, &a);
+		return 0;
+	}
+	err = gofer_call_stat(gofer_c(&gi->i), &q, &p, NULL);
+	if (err)
+		return err;
+	gofer_apply_attr(gi, &p.attr);
+	return 0;
+}
+
+int gofer_getattr(struct inode *i, struct kstat *out)
+{
+	struct gofer_inode *gi = gofer_i(i);
+	bool ask = gi->stale || gi->wmapped;
+	int err;
+
+	/* A path walk of the same call has just looked. */
+	if (gofer_s(i)->shared && gi->fresh_at != i->sb->k->ctxt)
+		ask = true;
+	err = ask ? gofer_refresh(gi) : 0;
+	if (err)
+		return err;
+	*out = (struct kstat){
+		.ino = i->ino, .size = i->size, .blocks = i->blocks, .mode = i->mode,
+		.nlink = i->nlink, .uid = i->uid, .gid = i->gid, .blksize = 4096,
+		.dev_major = i->sb->dev >> 20, .dev_minor = i->sb->dev & 0xfffff,
+		.rdev_major = i->rdev >> 20, .rdev_minor = i->rdev & 0xfffff,
+		.atime = i->atime, .mtime = i->mtime, .ctime = i->ctime, .btime = i->btime,
+	};
+	return 0;
+}
+
+/* Change the size through a descriptor that may write, if there is one. 1: there is none. */
+static int set_size(struct gofer_inode *gi, const struct iattr *a)
+{
+	struct gofer_fd *d = gi->rw;
+	int err;
+
+	if (a->file && a->file->inode == &gi->i && a->file->ops == &gofer_file_ops &&
+	    (a->file->mode & FMODE_WRITE))
+		d = a->file->priv;
+	if (!d || !d->writable)
+		return 1;
+	err = gofer_host_ftruncate(d->fd, a->size);
+	if (err)
+		return err;
+	gi->i.size = a->size;
+	gi->stale = true;
+	return 0;
+}
+
+static uint32_t wire_valid(uint32_t valid)
+{
+	uint32_t w = 0;
+
+	w |= valid & IATTR_MODE ? GOFER_SET_MODE : 0;
+	w |= valid & IATTR_UID ? GOFER_SET_UID : 0;
+	w |= valid & IATTR_GID ? GOFER_SET_GID : 0;
+	w |= valid & IATTR_SIZE ? GOFER_SET_SIZE : 0;
+	w |= valid & IATTR_ATIME ? GOFER_SET_ATIME : 0;
+	w |= valid & IATTR_MTIME ? GOFER_SET_MTIME : 0;
+	return w;
+}
+
+int gofer_setattr(struct inode *i, const struct iattr *a)
+{
+	struct gofer_inode *gi = gofer_i(i);
+	struct gofer_setattr_req q = {
+		.node = gi->node, .valid = wire_valid(a->valid),
+		.mode = a->mode & LX_S_IALLUGO, .uid = a->uid, .gid = a->gid, .size = a->size,
+		.atime = a->atime.sec, .atime_ns = a->atime.nsec,
+		.mtime = a->mtime.sec, .mtime_ns = a->mtime.nsec,
+	};
+	struct gofer_setattr_rep p;
+	int err;
+
+	if (gofer_s(i)->readonly)
+		return -LX_EROFS;
+	if (q.valid & GOFER_SET_SIZE) {
+		err = set_size(gi, a);
+		if (err < 0)
+			return err;
+		if (err == 0)
+			q.valid &= ~GOFER_SET_SIZE;
+		gofer_fd_drop_ro(gi);
+	}
+	if (!q.valid)
+		return 0;
+	err = gofer_call_setattr(gofer_c(i), &q, &p, NULL);
+	if (err) {
+		gi->stale = true; /* some of it may have been done */
+		return err;
+	}
+	gofer_apply_attr(gi, &p.attr);
+	return 0;
+}
+
+/* ---- extended attributes ---- */
+
+/* What is kept on the host: not its security labels, and no ACLs, which nobody would
+ * enforce. */
+static bool xattr_known(const char *name)
+{
+	return !strncmp(name, "user.", 5) || !strncmp(name, "trusted.", 8) ||
+	       !strcmp(name, "security.capability");
+}
+
+int64_t gofer_getxattr(struct inode *i, const char *name, void *buf, size_t size)
+{
+	struct gofer_inode *gi = gofer_i(i);
+	struct gofer_getxattr_req q = { gi->node, gofer_str(name) };
+	struct gofer_getxattr_rep p;
+	int err;
+
+	if (!xattr_known(name))
+		return -LX_EOPNOTSUPP;
+	if (gi->no_xattr)
+		return -LX_ENODATA;
+	err = gofer_call_getxattr(gofer_c(i), &q, &p, NULL);
+	if (err)
+		return err;
+	if (p.missing) {
+		gi->no_xattr = p.none && !gofer_s(i)->shared;
+		return -LX_ENODATA;
+	}
+	if (p.value.len > LX_XATTR_SIZE_MAX)
+		return -LX_EIO;
+	if (size == 0)
+		return p.value.len;
+	if (p.value.len > size)
+		return -LX_ERANGE;
+	memcpy(buf, p.value.p, p.value.len);
+	return p.value.len;
+}
+
+int gofer_setxattr(struct inode *i, const char *name, const void *val, size_t size,
+		   uint32_t flags)
+{
+	struct gofer_inode *gi = gofer_i(i);
+	struct gofer_setxattr_req q = { gi->node, gofer_str(name), flags,
+					{ val, (uint32_t)size } };
+	struct gofer_setxattr_rep p;
+	int err;
+
+	if (!xattr_known(name))
+		return -LX_EOPNOTSUPP;
+	if (gofer_s(i)->readonly)
+		return -LX_EROFS;
+	if (size > LX_XATTR_SIZE_MAX)
+		return -LX_E2BIG;
+	err = gofer_call_setxattr(gofer_c(i), &q, &p, NULL);
+	if (err)
+		return err;
+	gi->no_xattr = false;
+	gi->stale = true; /* its ctime */
+	return 0;
+}
+
+int64_t gofer_listxattr(struct inode *i, char *buf, size_t size)
+{
+	struct gofer_inode *gi = gofer_i(i);
+	struct gofer_listxattr_req q = { gi->node };
+	struct gofer_listxattr_rep p;
+	int err;
+
+	if (gi->no_xattr)
+		return 0;
+	err = gofer_call_listxattr(gofer_c(i), &q, &p, NULL);
+	if (err)
+		return err == -LX_EOPNOTSUPP ? 0 : err;
+	if (p.names.len > LX_XATTR_LIST_MAX || (p.names.len && p.names.p[p.names.len - 1]))
+		return -LX_EIO;
+	if (size == 0)
+		return p.names.len;
+	if (p.names.len > size)
+		return -LX_ERANGE;
+	memcpy(buf, p.names.p, p.names.len);
+	return p.names.len;
+}
+
+int gofer_removexattr(struct inode *i, const char *name)
+{
+	struct gofer_inode *gi = gofer_i(i);
+	struct gofer_removexattr_req q = { gi->node, gofer_str(name) };
+	struct gofer_removexattr_rep p;
+	int err;
+
+	if (!xattr_known(name))
+		return -LX_EOPNOTSUPP;
+	if (gofer_s(i)->readonly)
+		return -LX_EROFS;
+	err = gofer_call_removexattr(gofer_c(i), &q, &p, NULL);
+	if (!err)
+		gi->stale = true;
+	return err;
+}

@@ -1,0 +1,216 @@
+/* The connection: requests and their replies, nodes to be let go of. A gofer that hangs
+ * up or breaks the protocol costs the guest its files (EIO), never the sentry's health:
+ * every reply is checked like any other input. */
+#include <stdlib.h>
+
+#include "platform/base/log.h"
+#include "sentry/fs/gofer/gofer_impl.h"
+
+struct gofer_conn *gofer_conn_new(int sock)
+{
+	struct gofer_conn *c = malloc(sizeof(*c)); /* the buffers are touched when used */
+
+	if (!c) {
+		gofer_host_close(sock);
+		return NULL;
+	}
+	memset(c, 0, offsetof(struct gofer_conn, tx));
+	refs_init(&c->refs, "gofer_conn");
+	mutex_init(&c->mu, LOCK_GOFER);
+	list_init(&c->idle_fds);
+	c->sock = sock;
+	c->max_fds = GOFER_FD_CACHE;
+	return c;
+}
+
+void gofer_conn_get(struct gofer_conn *c)
+{
+	refs_get(&c->refs);
+}
+
+void gofer_conn_put(struct gofer_conn *c)
+{
+	if (!refs_put(&c->refs))
+		return;
+	gofer_host_close(c->sock);
+	free(c);
+}
+
+void gofer_conn_limit_fds(struct gofer_conn *c, unsigned max)
+{
+	c->max_fds = max;
+}
+
+/* ---- sending ---- */
+
+static void conn_broken(struct gofer_conn *c, const char *why)
+{
+	if (!c->dead)
+		log_error("gofer connection lost: %s", why);
+	c->dead = true;
+}
+
+/* Needs c->mu. */
+static void flush_locked(struct gofer_conn *c)
+{
+	struct gofer_head h = { GOFER_OP_FORGET, ++c->seq, 0 };
+	struct gofer_forget_req q = { .count = c->nforget };
+	struct gofer_enc e = { c->tx, c->tx + sizeof(c->tx), false };
+
+	if (!c->nforget)
+		return;
+	q.nodes = (struct gofer_bytes){ (const uint8_t *)c->forget,
+					c->nforget * (uint32_t)sizeof(c->forget[0]) };
+	c->nforget = 0;
+	c->forget_blocks = 0;
+	if (c->dead)
+		return;
+	gofer_put_head(&e, &h);
+	gofer_put_forget_req(&e, &q);
+	if (gofer_host_send(c->sock, c->tx, (size_t)(e.p - c->tx)) < 0)
+		conn_broken(c, "send failed");
+}
+
+void gofer_forget_flush(struct gofer_conn *c)
+{
+	mutex_lock(&c->mu);
+	flush_locked(c);
+	mutex_unlock(&c->mu);
+}
+
+void gofer_forget(struct gofer_conn *c, uint32_t node, uint64_t blocks)
+{
+	if (!node)
+		return;
+	mutex_lock(&c->mu);
+	c->forget[c->nforget++] = node;
+	c->forget_blocks += blocks;
+	if (c->nforget == GOFER_FORGET_QUEUE || c->forget_blocks >= GOFER_FORGET_BLOCKS)
+		flush_locked(c);
+	mutex_unlock(&c->mu);
+}
+
+/* Entries nobody uses keep nodes in a gofer: the smallest one decides how many. */
+static unsigned dcache_limit = 65536;
+
+void gofer_note_max_nodes(struct gofer_conn *c, uint32_t max)
+{
+	c->max_nodes = max;
+	if (max / 2 < dcache_limit) {
+		dcache_limit = max / 2;
+		dcache_set_limit(dcache_limit);
+	}
+}
+
+void gofer_relieve(struct gofer_conn *c)
+{
+	/* Drops entries and with them inodes, whose nodes end up in the queue. */
+	dcache_set_limit(dcache_limit / 8);
+	dcache_set_limit(dcache_limit);
+	gofer_forget_flush(c);
+}
+
+/* ---- one request ---- */
+
+/* An error the gofer reported, as a guest may see it. */
+static int guest_error(int32_t err)
+{
+	if (err >= 0 || err < -4095)
+		return -LX_EIO;
+	switch (-err) {
+	case LX_EAGAIN: /* would be taken for "wait" */
+		return -LX_EBUSY;
+	case LX_EPROTO: /* a bug of ours */
+	case LX_EBADF:
+		log_error("gofer refused a request: error %d", -err);
+		return -LX_EIO;
+	case LX_EMFILE:
+		return -LX_ENFILE;
+	default:
+		return err;
+	}
+}
+
+/* Send what e holds and receive the reply: *d stands behind its head. Needs c->mu. */
+static int transact(struct gofer_conn *c, const struct gofer_head *h, struct gofer_enc *e,
+		    struct gofer_dec *d, int *fd)
+{
+	struct gofer_head r;
+	bool fd_lost = false;
+	long n;
+
+	if (e->bad)
+		return -LX_E2BIG;
+	if (c->dead)
+		return -LX_EIO;
+	if (gofer_host_send(c->sock, c->tx, (size_t)(e->p - c->tx)) < 0) {
+		conn_broken(c, "send failed");
+		return -LX_EIO;
+	}
+	n = gofer_host_recv(c->sock, c->rx, sizeof(c->rx), fd, &fd_lost);
+	if (n <= 0) {
+		conn_broken(c, "hang-up");
+		return -LX_EIO;
+	}
+	*d = (struct gofer_dec){ c->rx, c->rx + n, false };
+	gofer_get_head(d, &r);
+	if (d->bad || r.op != h->op || r.seq != h->seq) {
+		conn_broken(c, "reply out of order");
+		return -LX_EIO;
+	}
+	if (r.err)
+		return guest_error(r.err);
+	return fd_lost ? -LX_ENFILE : 0;
+}
+
+#define GREC(name, fields)
+#define GMSG(num, NAME, name, req, rep)                                                     \
+	static int call_once_##name(struct gofer_conn *c, const struct gofer_##name##_req *q, \
+				    struct gofer_##name##_rep *p, int *fd)                  \
+	{                                                                                   \
+		struct gofer_head h;                                                        \
+		struct gofer_enc e = { c->tx, c->tx + sizeof(c->tx), false };               \
+		struct gofer_dec d;                                                         \
+		int err;                                                                    \
+                                                                                            \
+		*fd = -1;                                                                   \
+		mutex_lock(&c->mu);                                                         \
+		if (c->nforget >= GOFER_FORGET_BATCH)                                       \
+			flush_locked(c);                                                    \
+		h = (struct gofer_head){ num, ++c->seq, 0 };                                \
+		gofer_put_head(&e, &h);                                                     \
+		gofer_put_##name##_req(&e, q);                                              \
+		err = transact(c, &h, &e, &d, fd);                                          \
+		if (!err) {                                                                 \
+			gofer_get_##name##_rep(&d, p);                                      \
+			if (!gofer_dec_done(&d)) {                                          \
+				conn_broken(c, "malformed reply");                          \
+				err = -LX_EIO;                                              \
+			}                                                                   \
+		}                                                                           \
+		mutex_unlock(&c->mu);                                                       \
+		return err;                                                                 \
+	}                                                                                   \
+                                                                                            \
+	int gofer_call_##name(struct gofer_conn *c, const struct gofer_##name##_req *q,     \
+			      struct gofer_##name##_rep *p, int *out_fd)                    \
+	{                                                                                   \
+		int fd, err = call_once_##name(c, q, p, &fd);                               \
+                                                                                            \
+		if (err == -LX_ENFILE) {                                                    \
+			if (fd >= 0)                                                        \
+				gofer_host_close(fd);                                       \
+			gofer_relieve(c);                                                   \
+			err = call_once_##name(c, q, p, &fd);                               \
+		}                                                                           \
+		if (fd >= 0 && (err || !out_fd)) {                                          \
+			gofer_host_close(fd);                                               \
+			fd = -1;                                                            \
+		}                                                                           \
+		if (out_fd)                                                                 \
+			*out_fd = fd;                                                       \
+		return err;                                                                 \
+	}
+#include "gofer/proto/messages.def"
+#undef GREC
+#undef GMSG

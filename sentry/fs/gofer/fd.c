@@ -1,0 +1,186 @@
+/* Donated descriptors. An inode keeps one for reading and one for writing; all its open
+ * files share them, and they stay when the last one is closed (least recently used go
+ * first), so that opening a known file again costs no request. */
+#include <stdlib.h>
+
+#include "sentry/fs/gofer/gofer_impl.h"
+#include "syscalls/abi/lx_stat.h"
+
+static void fd_free(struct gofer_fd *d)
+{
+	list_del_init(&d->idle);
+	gofer_host_close(d->fd);
+	d->c->nfds--;
+	free(d);
+}
+
+/* Out of the inode's cache; it lives on while it is used. */
+static void fd_detach(struct gofer_fd *d)
+{
+	struct gofer_inode *gi = d->owner;
+
+	if (!gi)
+		return;
+	if (gi->ro == d)
+		gi->ro = NULL;
+	if (gi->rw == d)
+		gi->rw = NULL;
+	d->owner = NULL;
+	if (d->users == 0)
+		fd_free(d);
+}
+
+static void evict(struct gofer_conn *c, unsigned max)
+{
+	while (c->nfds > max && !list_empty(&c->idle_fds))
+		fd_detach(list_first(&c->idle_fds, struct gofer_fd, idle));
+}
+
+static void fd_get(struct gofer_fd *d)
+{
+	if (d->users++ == 0)
+		list_del_init(&d->idle);
+}
+
+void gofer_fd_unuse(struct gofer_fd *d)
+{
+	struct gofer_conn *c = d->c;
+
+	if (--d->users)
+		return;
+	if (!d->owner) {
+		fd_free(d);
+		return;
+	}
+	list_push_back(&c->idle_fds, &d->idle);
+	/* Shared: somebody on the host may want to execute the file (ETXTBSY). */
+	if (d->writable && gofer_s(&d->owner->i)->shared)
+		fd_detach(d);
+	else
+		evict(c, c->max_fds);
+}
+
+void gofer_fd_drop_ro(struct gofer_inode *gi)
+{
+	if (gi->ro)
+		fd_detach(gi->ro);
+}
+
+void gofer_fd_drop_all(struct gofer_inode *gi)
+{
+	if (gi->ro)
+		fd_detach(gi->ro);
+	if (gi->rw)
+		fd_detach(gi->rw);
+}
+
+int gofer_fd_install(struct gofer_inode *gi, int fd, bool readable, bool writable)
+{
+	struct gofer_fd **slot = writable ? &gi->rw : &gi->ro;
+	struct gofer_conn *c = gofer_c(&gi->i);
+	struct gofer_fd *d = calloc(1, sizeof(*d));
+
+	if (!d) {
+		gofer_host_close(fd);
+		return -LX_ENOMEM;
+	}
+	*d = (struct gofer_fd){ .c = c, .owner = gi, .fd = fd, .readable = readable,
+				.writable = writable };
+	c->nfds++;
+	if (*slot)
+		fd_detach(*slot);
+	/* Opening for writing may have copied the file up on the host's overlay: a mapping
+	 * made from an older descriptor would show the old file. */
+	if (writable)
+		gofer_fd_drop_ro(gi);
+	*slot = d;
+	list_push_back(&c->idle_fds, &d->idle);
+	return 0;
+}
+
+int gofer_fd_any(const struct gofer_inode *gi)
+{
+	if (gi->rw)
+		return gi->rw->fd;
+	return gi->ro ? gi->ro->fd : -1;
+}
+
+/* The directory and name that path found the file by, if they are ours. */
+static void set_hint(const struct gofer_inode *gi, const struct path *path,
+		     struct gofer_open_req *q)
+{
+	const struct dentry *d = path ? path->dentry : NULL;
+
+	q->name = gofer_str("");
+	if (!d || d->unhashed || d->inode != &gi->i || !d->parent || !d->parent->inode ||
+	    d->parent->inode->sb != gi->i.sb || !gofer_owns(d->parent->inode))
+		return;
+	q->dir = gofer_i(d->parent->inode)->node;
+	q->name = gofer_str(d->name);
+}
+
+/* Ask the gofer for a descriptor and put it into the cache. */
+static int fetch(struct gofer_inode *gi, uint32_t access, const struct path *path)
+{
+	struct gofer_conn *c = gofer_c(&gi->i);
+	struct gofer_open_req q = { .node = gi->node, .access = access };
+	struct gofer_open_rep p;
+	int fd, err;
+
+	set_hint(gi, path, &q);
+	evict(c, c->max_fds ? c->max_fds - 1 : 0);
+	err = gofer_call_open(c, &q, &p, &fd);
+	if (err == -LX_ENFILE) {
+		/* Perhaps it is us who have too many. */
+		evict(c, c->nfds / 2);
+		err = gofer_call_open(c, &q, &p, &fd);
+	}
+	if (err)
+		return err;
+	if (fd < 0)
+		return -LX_EIO;
+	err = gofer_fd_install(gi, fd, access != GOFER_OPEN_WRITE, access != GOFER_OPEN_READ);
+	if (!err)
+		gofer_apply_attr(gi, &p.attr);
+	return err;
+}
+
+int gofer_fd_use(struct gofer_inode *gi, uint32_t fmode, const struct path *path,
+		 struct gofer_fd **out)
+{
+	bool want_read = (fmode & FMODE_READ) || !(fmode & FMODE_WRITE);
+	int err = 0;
+
+	if (!(fmode & FMODE_WRITE)) {
+		*out = gi->rw && gi->rw->readable ? gi->rw : gi->ro;
+		if (!*out)
+			err = fetch(gi, GOFER_OPEN_READ, path);
+		if (!*out && !err)
+			*out = gi->ro;
+	} else {
+		if (gofer_s(&gi->i)->readonly)
+			return -LX_EROFS;
+		if (!gi->rw || (want_read && !gi->rw->readable))
+			err = fetch(gi, GOFER_OPEN_RDWR, path);
+		/* Not even the gofer may read it. */
+		if (err == -LX_EACCES && !want_read)
+			err = fetch(gi, GOFER_OPEN_WRITE, path);
+		*out = gi->rw;
+	}
+	if (err)
+		return err;
+	fd_get(*out);
+	return 0;
+}
+
+int gofer_fd_readonly(struct gofer_inode *gi, const struct path *path)
+{
+	int err;
+
+	if (!gi->ro) {
+		err = fetch(gi, GOFER_OPEN_READ, path);
+		if (err)
+			return err;
+	}
+	return gi->ro->fd;
+}

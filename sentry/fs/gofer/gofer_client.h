@@ -1,0 +1,22 @@
+/* The gofer file system: a mount whose files live behind a gofer connection. */
+#ifndef SENTRY_FS_GOFER_GOFER_CLIENT_H
+#define SENTRY_FS_GOFER_GOFER_CLIENT_H
+
+#include <stdbool.h>
+
+#include "sentry/vfs/vfs.h"
+
+struct gofer_conn; /* one connected SOCK_SEQPACKET socket to a gofer */
+
+struct gofer_conn *gofer_conn_new(int sock); /* owns sock */
+void gofer_conn_get(struct gofer_conn *c);
+void gofer_conn_put(struct gofer_conn *c);
+/* Keep at most max donated descriptors when nobody uses them (default 4096). */
+void gofer_conn_limit_fds(struct gofer_conn *c, unsigned max);
+
+/* Attach export `index` of the gofer (0: root, 1…: mounts in config order).
+ * shared: host may change it behind our back: revalidate. readonly: refuse writes.
+ * The connection's reference is taken by the superblock. */
+int gofer_mount(struct kernel *k, struct gofer_conn *c, unsigned index, bool shared,
+		bool readonly, struct superblock **sb, struct inode **root);
+#endif

@@ -1,0 +1,305 @@
+/* Names: finding, making, renaming and removing them. Each change is one request, whose
+ * reply brings the attributes of everything it touched. */
+#include <stdlib.h>
+
+#include "sentry/fs/gofer/gofer_impl.h"
+#include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_stat.h"
+
+/* Room for the names of one walk: VFS paths are at most PATH_MAX. */
+#define WALK_NAMES_SIZE (LX_PATH_MAX + 8 * GOFER_WALK_MAX)
+
+/* A change in dir: its attributes came with the reply, its listing is not true any more. */
+static void dir_changed(struct inode *dir, const struct gofer_attr *a)
+{
+	gofer_listing_drop(gofer_i(dir));
+	gofer_apply_attr(gofer_i(dir), a);
+}
+
+static int check_writable(const struct inode *dir)
+{
+	return gofer_s(dir)->readonly ? -LX_EROFS : 0;
+}
+
+/* ---- finding ---- */
+
+/* One WALK request: referenced inodes in out[0, *count). -LX_ENFILE: try again after
+ * gofer_relieve(). */
+static int walk_once(struct inode *dir, const char *const *names, unsigned n,
+		     struct inode **out, unsigned *count)
+{
+	struct gofer_sb *g = gofer_s(dir);
+	uint8_t buf[WALK_NAMES_SIZE];
+	struct gofer_enc e = { buf, buf + sizeof(buf), false };
+	struct gofer_walk_req q = { .dir = gofer_i(dir)->node };
+	struct gofer_walk_rep p;
+	struct gofer_walked w[GOFER_WALK_MAX];
+	struct gofer_dec d;
+	int err = 0;
+
+	*count = 0;
+	for (; q.count < n && q.count < GOFER_WALK_MAX; q.count++) {
+		struct gofer_name name = { gofer_str(names[q.count]) };
+		uint8_t *start = e.p;
+
+		gofer_put_name(&e, &name);
+		if (e.bad) {
+			e.p = start;
+			break;
+		}
+	}
+	q.names = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
+	err = gofer_call_walk(g->c, &q, &p, NULL);
+	if (err)
+		return err;
+	if (p.count > q.count || p.stop > 0 || p.stop < -4095)
+		return -LX_EIO;
+	d = (struct gofer_dec){ p.entries.p, p.entries.p + p.entries.len, false };
+	for (unsigned i = 0; i < p.count; i++)
+		gofer_get_walked(&d, &w[i]);
+	if (!gofer_dec_done(&d))
+		return -LX_EIO;
+	for (unsigned i = 0; i < p.count; i++) {
+		if (!err)
+			err = gofer_inode_get(g, w[i].node, &w[i].attr, &out[i]);
+		else
+			gofer_forget(g->c, w[i].node, 0);
+		if (!err)
+			(*count)++;
+	}
+	if (err)
+		return err;
+	return p.stop == -LX_EMFILE ? -LX_ENFILE : p.stop;
+}
+
+int gofer_walk(struct inode *dir, const char *const *names, unsigned n, struct inode **out,
+	       unsigned *count)
+{
+	int err = walk_once(dir, names, n, out, count);
+
+	if (err == -LX_ENFILE && *count == 0) {
+		gofer_relieve(gofer_c(dir));
+		err = walk_once(dir, names, n, out, count);
+	}
+	return err;
+}
+
+int gofer_lookup(struct inode *dir, const char *name, struct inode **out)
+{
+	unsigned count;
+	int err = gofer_walk(dir, &name, 1, out, &count);
+
+	if (count == 1)
+		return 0;
+	return err ? err : -LX_ENOENT;
+}
+
+/* Shared mode: does the name still lead to the same file? One request, which brings the
+ * attributes too. */
+bool gofer_revalidate(struct dentry *d)
+{
+	struct gofer_inode *gi = gofer_i(d->inode);
+	struct gofer_sb *g = gofer_s(d->inode);
+	struct inode *dir = d->parent ? d->parent->inode : NULL;
+	uint8_t buf[GOFER_NAME_MAX + 8];
+	struct gofer_enc e = { buf, buf + sizeof(buf), false };
+	struct gofer_name name = { gofer_str(d->name) };
+	struct gofer_walk_req q = { .flags = GOFER_WALK_NO_NODES, .count = 1 };
+	struct gofer_walk_rep p;
+	struct gofer_walked w;
+	struct gofer_dec dec;
+
+	if (!dir || !gofer_owns(dir) || dir->sb != d->inode->sb)
+		return true;
+	gofer_put_name(&e, &name);
+	if (e.bad)
+		return false;
+	q.dir = gofer_i(dir)->node;
+	q.names = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
+	if (gofer_call_walk(g->c, &q, &p, NULL) || p.count != 1)
+		return false;
+	dec = (struct gofer_dec){ p.entries.p, p.entries.p + p.entries.len, false };
+	gofer_get_walked(&dec, &w);
+	if (dec.bad || w.attr.dev != gi->key.dev || w.attr.ino != gi->key.ino ||
+	    ((w.attr.mode ^ gi->i.mode) & LX_S_IFMT))
+		return false;
+	gofer_apply_attr(gi, &w.attr);
+	return true;
+}
+
+int gofer_readlink(struct inode *i, char *buf, size_t size)
+{
+	struct gofer_inode *gi = gofer_i(i);
+	size_t len;
+
+	if (!gi->target) {
+		struct gofer_readlink_req q = { .node = gi->node };
+		struct gofer_readlink_rep p;
+		int err = gofer_call_readlink(gofer_c(i), &q, &p, NULL);
+
+		if (err)
+			return err;
+		gi->target = strdup(p.target.p);
+		if (!gi->target)
+			return -LX_ENOMEM;
+	}
+	len = strlen(gi->target);
+	if (len > size)
+		len = size;
+	memcpy(buf, gi->target, len);
+	return (int)len;
+}
+
+/* ---- making ---- */
+
+static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,
+		  uint32_t flags, struct inode **out)
+{
+	struct gofer_create_req q = { gofer_i(dir)->node, gofer_str(name), mode & LX_S_IALLUGO,
+				      uid, gid, flags };
+	struct gofer_create_rep p;
+	int fd, err = check_writable(dir);
+
+	if (!err)
+		err = gofer_call_create(gofer_c(dir), &q, &p, &fd);
+	if (err)
+		return err;
+	dir_changed(dir, &p.dir);
+	err = gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
+	if (fd >= 0) {
+		if (err)
+			gofer_host_close(fd);
+		else
+			(void)gofer_fd_install(gofer_i(*out), fd, true, true);
+	}
+	return err;
+}
+
+int gofer_create(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,
+		 struct inode **out)
+{
+	return create(dir, name, mode, uid, gid, 0, out);
+}
+
+int gofer_tmpfile(struct inode *dir, uint32_t mode, uint32_t uid, uint32_t gid,
+		  struct inode **out)
+{
+	return create(dir, "", mode, uid, gid, GOFER_CREATE_TMPFILE, out);
+}
+
+int gofer_mkdir(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,
+		struct inode **out)
+{
+	struct gofer_mkdir_req q = { gofer_i(dir)->node, gofer_str(name), mode & LX_S_IALLUGO,
+				     uid, gid };
+	struct gofer_mkdir_rep p;
+	int err = check_writable(dir);
+
+	if (!err)
+		err = gofer_call_mkdir(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	dir_changed(dir, &p.dir);
+	return gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
+}
+
+int gofer_mknod(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, uint32_t uid,
+		uint32_t gid, struct inode **out)
+{
+	struct gofer_mknod_req q = { gofer_i(dir)->node, gofer_str(name), mode,
+				     LX_MKDEV(rdev >> 20, rdev & 0xfffff), uid, gid };
+	struct gofer_mknod_rep p;
+	int err = check_writable(dir);
+
+	if (!err)
+		err = gofer_call_mknod(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	dir_changed(dir, &p.dir);
+	return gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
+}
+
+int gofer_symlink(struct inode *dir, const char *name, const char *target, uint32_t uid,
+		  uint32_t gid, struct inode **out)
+{
+	struct gofer_symlink_req q = { gofer_i(dir)->node, gofer_str(name), gofer_str(target),
+				       uid, gid };
+	struct gofer_symlink_rep p;
+	int err = check_writable(dir);
+
+	if (!err)
+		err = gofer_call_symlink(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	dir_changed(dir, &p.dir);
+	return gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
+}
+
+int gofer_link(struct inode *dir, const char *name, struct inode *target)
+{
+	struct gofer_link_req q = { gofer_i(target)->node, gofer_i(dir)->node, gofer_str(name) };
+	struct gofer_link_rep p;
+	int err = check_writable(dir);
+
+	if (!err)
+		err = gofer_call_link(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	dir_changed(dir, &p.dir);
+	gofer_apply_attr(gofer_i(target), &p.attr);
+	return 0;
+}
+
+/* ---- removing and renaming ---- */
+
+static int remove_name(struct inode *dir, const char *name, struct inode *victim, bool is_dir)
+{
+	struct gofer_unlink_req q = { gofer_i(dir)->node, gofer_str(name), is_dir,
+				      gofer_i(victim)->node };
+	struct gofer_unlink_rep p;
+	int err = check_writable(dir);
+
+	/* Whoever has it open can have it mapped still; it cannot be opened afterwards. */
+	if (!err && gofer_i(victim)->rw && gofer_i(victim)->rw->users && victim->nlink == 1)
+		(void)gofer_fd_readonly(gofer_i(victim), NULL);
+	if (!err)
+		err = gofer_call_unlink(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	dir_changed(dir, &p.dir);
+	if (p.has_attr)
+		gofer_apply_attr(gofer_i(victim), &p.attr);
+	return 0;
+}
+
+int gofer_unlink(struct inode *dir, const char *name, struct inode *victim)
+{
+	return remove_name(dir, name, victim, false);
+}
+
+int gofer_rmdir(struct inode *dir, const char *name, struct inode *victim)
+{
+	return remove_name(dir, name, victim, true);
+}
+
+int gofer_rename(struct inode *odir, const char *oname, struct inode *src, struct inode *ndir,
+		 const char *nname, struct inode *dst, uint32_t flags)
+{
+	struct gofer_rename_req q = { gofer_i(odir)->node, gofer_str(oname), gofer_i(ndir)->node,
+				      gofer_str(nname), flags, gofer_i(src)->node,
+				      dst ? gofer_i(dst)->node : 0 };
+	struct gofer_rename_rep p;
+	int err = check_writable(odir);
+
+	if (!err)
+		err = gofer_call_rename(gofer_c(odir), &q, &p, NULL);
+	if (err)
+		return err;
+	dir_changed(odir, &p.odir);
+	dir_changed(ndir, &p.ndir);
+	if (p.has_src)
+		gofer_apply_attr(gofer_i(src), &p.src);
+	if (dst && p.has_dst)
+		gofer_apply_attr(gofer_i(dst), &p.dst);
+	return 0;
+}

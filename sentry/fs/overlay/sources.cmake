@@ -1,0 +1,5 @@
+list(APPEND SENTRY_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/copy_up.c
+  ${CMAKE_CURRENT_LIST_DIR}/overlay.c
+  ${CMAKE_CURRENT_LIST_DIR}/overlay_dir.c
+  ${CMAKE_CURRENT_LIST_DIR}/overlay_file.c)

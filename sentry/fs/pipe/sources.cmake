@@ -1,0 +1,3 @@
+list(APPEND SENTRY_SOURCES ${CMAKE_CURRENT_LIST_DIR}/pipe.c
+  ${CMAKE_CURRENT_LIST_DIR}/pipe_ring.c)
+list(APPEND SENTRY_SOURCES ${CMAKE_SOURCE_DIR}/syscalls/sys_pipe.c)

@@ -1,0 +1,6 @@
+list(APPEND SENTRY_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/dirtab.c
+  ${CMAKE_CURRENT_LIST_DIR}/memfile.c
+  ${CMAKE_CURRENT_LIST_DIR}/memfile_host.c
+  ${CMAKE_CURRENT_LIST_DIR}/tmpfs.c
+  ${CMAKE_CURRENT_LIST_DIR}/tmpfs_inode.c)

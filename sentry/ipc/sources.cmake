@@ -1,0 +1,5 @@
+list(APPEND SENTRY_SOURCES ${CMAKE_CURRENT_LIST_DIR}/shm.c)
+list(APPEND SENTRY_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/futex.c
+  ${CMAKE_CURRENT_LIST_DIR}/futex_pi.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_futex.c)

@@ -1,0 +1,6 @@
+list(APPEND SENTRY_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/kernel.c
+  ${CMAKE_CURRENT_LIST_DIR}/klog.c
+  ${CMAKE_CURRENT_LIST_DIR}/wait.c
+  ${CMAKE_CURRENT_LIST_DIR}/hostpoll_host.c
+  ${CMAKE_CURRENT_LIST_DIR}/random_host.c)

@@ -1,0 +1,399 @@
+/* Traps: from the platform to a handler and back.
+ *
+ * A trap is served under the kernel lock by the worker that brought it, and the
+ * resume is made after the lock is dropped. While a trap is served (in_kernel) only
+ * its own path may end the task, because the handler may have dropped the lock for a
+ * host operation; everybody else sets flags and wakes. */
+#include <string.h>
+
+#include "platform/base/bug.h"
+#include "platform/base/log.h"
+#include "sentry/mm/mm.h"
+#include "sentry/task/task_impl.h"
+#include "syscalls/abi/lx_signal.h"
+#include "syscalls/abi/syscall_table.h"
+
+#define NR_restart_syscall 219
+
+_Thread_local struct task *task_current;
+
+static bool is_restart(long r)
+{
+	return r <= -LX_ERESTARTSYS && r >= -LX_ERESTART_RESTARTBLOCK;
+}
+
+static bool die(struct task *t)
+{
+	task_exit_now(t);
+	return false;
+}
+
+static void free_restart(struct task *t)
+{
+	if (t->restart.ptr_free)
+		t->restart.ptr_free(t->restart.ptr);
+	t->restart.ptr = NULL;
+	t->restart.ptr_free = NULL;
+}
+
+/* result: the call's, before signals. */
+static void call_end(struct task *t, long result)
+{
+	if (t->nwaiters || t->park_timer.heap_idx)
+		task_unenrol(t);
+	/* restart_syscall(2) goes on with what the call left. */
+	if (result != -LX_ERESTART_RESTARTBLOCK) {
+		t->restart_fn = NULL;
+		if (t->restart.ptr_free)
+			free_restart(t);
+	}
+	t->call_fn = NULL;
+	t->sysno = UINT64_MAX;
+}
+
+bool task_to_guest(struct task *t, long result, bool is_call)
+{
+	long call_result = is_call ? result : 0;
+
+	if (t->killed) {
+		if (!t->batch.count)
+			return die(t);
+		/* Others may use the address space: the change is carried out first. */
+		t->kick_after = true;
+		t->state = TASK_RUNNING;
+		return true;
+	}
+	if (signal_pending(t) || t->restore_sigmask || (is_call && is_restart(result))) {
+		if (t->batch.count && !(is_call && is_restart(result))) {
+			/* The change of the address space comes first; then the thread
+			 * reports back, and the signal meets a call that has ended. */
+			t->kick_after = true;
+		} else if (!signal_deliver(t, &result, is_call)) {
+			/* Ends, or stopped: then task_rerun() comes back here. */
+			return t->killed ? die(t) : false;
+		}
+	}
+	call_end(t, call_result);
+	t->state = TASK_RUNNING;
+	return true;
+}
+
+bool task_batch_then(struct task *t, void (*fn)(struct task *t))
+{
+	t->kick_fn = fn;
+	t->kick_after = true;
+	t->state = TASK_RUNNING;
+	return true;
+}
+
+/* A handler (or its stand-in) returned. */
+static bool finish(struct task *t, long r)
+{
+	if (r == -LX_EPARK && !t->killed) {
+		t->state = TASK_PARKED;
+		t->nvcsw++;
+		return false;
+	}
+	if (t->killed)
+		return task_to_guest(t, 0, false);
+	if (t->exec)
+		return task_exec_advance(t);
+	if (t->kick_fn)
+		return task_batch_then(t, t->kick_fn);
+	if (t->strace_open)
+		strace_exit(t, r);
+	t->batch_of_call = true;
+	if (r == -LX_ERAN)
+		return task_to_guest(t, 0, false);
+	t->regs->rax = (uint64_t)r;
+	return task_to_guest(t, r, true);
+}
+
+static bool run_call(struct task *t)
+{
+	if (t->call_fn)
+		return finish(t, t->call_fn(t));
+	return finish(t, t->k->table->dispatch(t, t->sysno, t->sysargs));
+}
+
+static bool serve_syscall(struct task *t)
+{
+	const struct plat_regs *r = t->regs;
+
+	t->tg->ncalls++;
+	if (t->restart_fn && (uint32_t)r->rax == NR_restart_syscall) {
+		/* The record and the arguments of the interrupted call stay. */
+		t->sysno = NR_restart_syscall;
+		t->restart.started = true;
+		t->call_fn = t->restart_fn;
+		return run_call(t);
+	}
+	if (t->restart.ptr_free)
+		free_restart(t);
+	memset(&t->restart, 0, sizeof(t->restart));
+	t->restart_fn = NULL;
+	t->sysno = r->rax;
+	t->sysargs[0] = r->rdi;
+	t->sysargs[1] = r->rsi;
+	t->sysargs[2] = r->rdx;
+	t->sysargs[3] = r->r10;
+	t->sysargs[4] = r->r8;
+	t->sysargs[5] = r->r9;
+	if (t->k->strace)
+		strace_enter(t);
+	return finish(t, t->k->table->dispatch(t, t->sysno, t->sysargs));
+}
+
+static bool serve_fault(struct task *t, const struct plat_trap *tr)
+{
+	int code, signo = mm_fault(t, tr, &code);
+
+	t->batch_of_call = false;
+	if (signo == 0)
+		return task_to_guest(t, 0, false);
+	signal_fault(t, tr, signo, code);
+	return task_to_guest(t, 0, false);
+}
+
+static bool serve_batch_failure(struct task *t, const struct plat_trap *tr)
+{
+	void (*done)(struct task *, int, int) = t->batch_done;
+	long r;
+
+	t->batch_done = NULL;
+	if (t->exec) {
+		log_warn("task %d: execve: command %d failed: %d", t->tid, tr->index, tr->error);
+		tgroup_kill(t->tg, LX_SIGKILL);
+		return die(t);
+	}
+	t->kick_fn = NULL;
+	if (t->cloning) {
+		t->batch.count = 0;
+		r = clone_failed(t, tr->error);
+		if (t->strace_open)
+			strace_exit(t, r);
+	} else if (done) {
+		t->batch.count = 0;
+		done(t, tr->index, tr->error);
+		return task_to_guest(t, 0, false);
+	} else {
+		/* Empties t->batch; what it leaves there is to be run next. */
+		r = mm_batch_failed(t, tr->index, tr->error);
+	}
+	if (!t->batch_of_call) {
+		/* The stack could not grow. */
+		struct ksiginfo info = { .signo = LX_SIGSEGV, .code = LX_SI_KERNEL };
+
+		signal_force(t, LX_SIGSEGV, &info);
+		return task_to_guest(t, 0, false);
+	}
+	t->regs->rax = (uint64_t)r;
+	return task_to_guest(t, r, false);
+}
+
+static bool serve_started(struct task *t)
+{
+	if (t->exec)
+		return task_exec_started(t) && task_exec_advance(t);
+	t->started = true;
+	*t->regs = t->start_regs;
+	t->state = TASK_RUNNING;
+	/* As in Linux, a bad address here is the child's own affair. */
+	if (t->set_child_tid && mm_copy_out(t->mm, t->set_child_tid, &t->tid, sizeof(t->tid)) < 0)
+		log_debug("task %d: CLONE_CHILD_SETTID: bad address", t->tid);
+	return task_to_guest(t, 0, false);
+}
+
+static bool serve_kick(struct task *t)
+{
+	void (*fn)(struct task *) = t->kick_fn;
+
+	if (!fn)
+		return task_to_guest(t, 0, false);
+	if (t->killed)
+		return die(t);
+	t->kick_fn = NULL;
+	fn(t);
+	if (t->exec)
+		return task_exec_advance(t);
+	return run_call(t);
+}
+
+static bool serve_died(struct task *t, const struct plat_trap *tr)
+{
+	tgroup_kill(t->tg, tr->signo ? tr->signo : LX_SIGKILL);
+	return die(t);
+}
+
+static bool serve(struct task *t, const struct plat_trap *tr)
+{
+	if (tr->kind != PLAT_TRAP_DIED)
+		t->regs = plat_thread_regs(t->pt);
+	if (tr->kind != PLAT_TRAP_BATCH) {
+		/* It was run. */
+		t->batch.count = 0;
+		if (t->cloning && tr->kind != PLAT_TRAP_DIED)
+			clone_settled(t);
+	}
+	switch (tr->kind) {
+	case PLAT_TRAP_SYSCALL:
+		return serve_syscall(t);
+	case PLAT_TRAP_FAULT:
+		return serve_fault(t, tr);
+	case PLAT_TRAP_KICK:
+		return serve_kick(t);
+	case PLAT_TRAP_STARTED:
+		return serve_started(t);
+	case PLAT_TRAP_BATCH:
+		return serve_batch_failure(t, tr);
+	case PLAT_TRAP_DIED:
+		return serve_died(t, tr);
+	}
+	BUG();
+}
+
+/* A trap that comes while another path of the task is at work: execve waits for its
+ * new stub with the lock dropped. */
+static void note_trap(struct task *t, const struct plat_trap *tr)
+{
+	if (tr->kind == PLAT_TRAP_STARTED && t->exec)
+		task_exec_started(t);
+	else if (tr->kind == PLAT_TRAP_DIED)
+		tgroup_kill(t->tg, tr->signo ? tr->signo : LX_SIGKILL);
+}
+
+static void enter_kernel(struct task *t)
+{
+	t->in_kernel = true;
+	t->woken = false;
+	task_current = t;
+}
+
+static void leave_kernel(struct task *t)
+{
+	task_current = NULL;
+	t->in_kernel = false;
+	if (t->woken && t->state == TASK_PARKED)
+		task_ready(t);
+	t->woken = false;
+}
+
+static void op_trap(void *cookie, const struct plat_trap *tr)
+{
+	struct task *t = cookie;
+	struct kernel *k = t->k;
+	bool resume = false;
+
+	kernel_lock(k);
+	k->ctxt++;
+	if (t->in_kernel) {
+		note_trap(t, tr);
+	} else if (t->state == TASK_PARKED || t->state == TASK_READY || t->state == TASK_STOPPED) {
+		/* Only the death of a thread that waits, or execve's new one: see above. */
+		note_trap(t, tr);
+	} else if (t->pt && t->state != TASK_DEAD) {
+		enter_kernel(t);
+		t->trap_seq++;
+		resume = serve(t, tr);
+		leave_kernel(t);
+	}
+	kernel_unlock_resume(k, resume ? t : NULL);
+}
+
+bool task_rerun(struct task *t)
+{
+	bool resume;
+
+	if (t->state != TASK_READY)
+		return false;
+	t->state = TASK_RUNNING;
+	enter_kernel(t);
+	task_unenrol(t);
+	if (t->killed) {
+		resume = die(t);
+	} else if (t->stop_return) {
+		t->stop_return = false;
+		resume = task_to_guest(t, t->stop_result, t->stop_is_syscall);
+	} else {
+		t->restart.started = true;
+		resume = run_call(t);
+	}
+	leave_kernel(t);
+	return resume;
+}
+
+void task_resume(struct task *t)
+{
+	struct plat_thread *pt = t->go_pt;
+	struct plat_batch b;
+
+	if (t->kick_after) {
+		t->kick_after = false;
+		plat_kick(pt);
+	}
+	if (t->batch.count) {
+		/* Not t's own: it may have trapped again, and be filling its batch anew,
+		 * before the platform is through with this one. */
+		b.count = t->batch.count;
+		memcpy(b.cmd, t->batch.cmd, b.count * sizeof(b.cmd[0]));
+		plat_resume(pt, &b);
+	} else {
+		plat_resume(pt, NULL);
+	}
+	task_unpin(t);
+}
+
+void task_interrupt(struct task *t)
+{
+	const sigset64 kill = SIGBIT(LX_SIGKILL);
+
+	switch (t->state) {
+	case TASK_RUNNING:
+		if (t->in_kernel) {
+			t->woken = true;
+			return;
+		}
+		plat_kick(t->pt);
+		break;
+	case TASK_STOPPED:
+		if (!t->killed)
+			return;
+		t->state = TASK_PARKED;
+		task_ready(t);
+		return;
+	case TASK_PARKED:
+		task_ready(t);
+		return;
+	case TASK_NEW:
+		/* Spawned but not started: nothing will trap. */
+		if (!t->pt && t->killed && !t->in_kernel) {
+			t->state = TASK_PARKED;
+			task_ready(t);
+		}
+		return;
+	case TASK_READY:
+	case TASK_DEAD:
+		return;
+	}
+	/* A guest can spin in the stub's code with the kick blocked. */
+	if (!t->tg->kill_timer.heap_idx &&
+	    (t->killed || ((t->pending.set | t->tg->pending.set) & kill)) &&
+	    ktimer_arm(t->k, &t->tg->kill_timer, ktime_mono() + 500000000ULL) < 0)
+		tgroup_kill_timer(&t->tg->kill_timer);
+}
+
+static void cookie_get(void *cookie)
+{
+	task_get(cookie);
+}
+
+static void cookie_put(void *cookie)
+{
+	task_put(cookie);
+}
+
+const struct plat_kernel_ops task_plat_ops = {
+	.trap = op_trap,
+	.cookie_get = cookie_get,
+	.cookie_put = cookie_put,
+};

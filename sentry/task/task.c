@@ -1,0 +1,231 @@
+/* Tasks, processes and sessions as objects: allocation, references, accounting. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "platform/base/bug.h"
+#include "sentry/mm/mm.h"
+#include "sentry/task/pid.h"
+#include "sentry/task/task_impl.h"
+
+#define PIN_DEFER 0x80000000u
+#define PIN_COUNT (PIN_DEFER - 1)
+
+/* What a trap and its handler cost the sentry, for the estimate of system time. */
+#define NS_PER_CALL 2000
+
+static void park_timer_fn(struct ktimer *tm)
+{
+	task_ready(container_of(tm, struct task, park_timer));
+}
+
+struct task *task_alloc(struct kernel *k, struct tgroup *tg)
+{
+	struct task *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	refs_init(&t->refs, "task");
+	t->k = k;
+	tgroup_get(tg);
+	t->tg = tg;
+	list_init(&t->tg_link);
+	t->state = TASK_NEW;
+	sigqueue_init(&t->pending);
+	waitq_init(&t->sigwait);
+	t->sysno = UINT64_MAX;
+	list_init(&t->ready_link);
+	list_init(&t->enrolled);
+	list_init(&t->futex_link);
+	ktimer_init(&t->park_timer, park_timer_fn);
+	t->cloning_pidfd = -1;
+	t->start_mono_ns = ktime_mono();
+	t->timer_slack_ns = 50000;
+	return t;
+}
+
+/* May run without the kernel lock: whatever needs it was done by task_exit_now(). */
+static void task_free(struct task *t)
+{
+	BUG_ON(t->pt || t->defer_pt || !list_empty(&t->enrolled));
+	if (t->restart.ptr_free)
+		t->restart.ptr_free(t->restart.ptr);
+	strace_free(t);
+	if (t->sighand)
+		sighand_put(t->sighand);
+	if (t->cred)
+		cred_put(t->cred);
+	tgroup_put(t->tg);
+	free(t);
+}
+
+void task_get(struct task *t)
+{
+	refs_get(&t->refs);
+}
+
+void task_put(struct task *t)
+{
+	if (refs_put(&t->refs))
+		task_free(t);
+}
+
+struct tgroup *tgroup_alloc(struct kernel *k)
+{
+	struct tgroup *tg = calloc(1, sizeof(*tg));
+
+	if (!tg)
+		return NULL;
+	refs_init(&tg->refs, "process");
+	tg->k = k;
+	list_init(&tg->tasks);
+	list_init(&tg->children);
+	list_init(&tg->sibling);
+	list_init(&tg->pgrp_link);
+	sigqueue_init(&tg->pending);
+	waitq_init(&tg->child_wait);
+	waitq_init(&tg->exit_wait);
+	ktimer_init(&tg->kill_timer, tgroup_kill_timer);
+	tg->start_mono_ns = ktime_mono();
+	return tg;
+}
+
+void tgroup_get(struct tgroup *tg)
+{
+	refs_get(&tg->refs);
+}
+
+void tgroup_put(struct tgroup *tg)
+{
+	if (!refs_put(&tg->refs))
+		return;
+	if (tg->session)
+		session_put(tg->session);
+	free(tg);
+}
+
+struct session *session_new(int sid)
+{
+	struct session *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	refs_init(&s->refs, "session");
+	s->sid = sid;
+	return s;
+}
+
+void session_get(struct session *s)
+{
+	refs_get(&s->refs);
+}
+
+void session_put(struct session *s)
+{
+	if (refs_put(&s->refs))
+		free(s);
+}
+
+/* ---- the platform's thread ---- */
+
+void task_pin(struct task *t)
+{
+	t->go_pt = t->pt;
+	atomic_fetch_add_explicit(&t->pins, 1, memory_order_relaxed);
+}
+
+void task_unpin(struct task *t)
+{
+	unsigned left = atomic_fetch_sub_explicit(&t->pins, 1, memory_order_acq_rel) - 1;
+	struct plat_thread *pt;
+
+	if (left != PIN_DEFER)
+		return;
+	/* Not kernel_unlock(): this may be inside one. */
+	mutex_lock(&t->k->mu);
+	pt = t->defer_pt;
+	t->defer_pt = NULL;
+	atomic_fetch_and(&t->pins, PIN_COUNT);
+	mutex_unlock(&t->k->mu);
+	if (pt) {
+		plat_thread_release(pt);
+		task_put(t);
+	}
+}
+
+void task_release_pt(struct task *t, struct plat_thread *pt)
+{
+	if (t->defer_pt) {
+		/* A second execve while an old resume is still on its way out: its thread
+		 * only needs the CPU to finish. */
+		while (atomic_load(&t->pins) & PIN_COUNT)
+			task_yield();
+		plat_thread_release(t->defer_pt);
+		task_put(t);
+	}
+	t->defer_pt = pt;
+	if (atomic_fetch_or(&t->pins, PIN_DEFER) & PIN_COUNT)
+		return;
+	t->defer_pt = NULL;
+	atomic_fetch_and(&t->pins, PIN_COUNT);
+	plat_thread_release(pt);
+	task_put(t);
+}
+
+/* ---- accounting ---- */
+
+bool mm_shared_outside(const struct mm *mm, const struct tgroup *tg)
+{
+	unsigned own = 0;
+	struct task *t;
+
+	list_for_each(t, &tg->tasks, tg_link)
+		own += t->mm == mm;
+	return mm->users > own;
+}
+
+static uint64_t sys_estimate(const struct tgroup *tg, uint64_t total)
+{
+	uint64_t sys = tg->ncalls * NS_PER_CALL;
+
+	return sys < total / 2 ? sys : total / 2;
+}
+
+void tgroup_account_as(struct tgroup *tg, struct mm *mm)
+{
+	uint64_t total, sys;
+
+	/* The time of a shared one is its owner's. */
+	if (!mm || !mm->as || tg->shares_mm)
+		return;
+	total = plat_as_cputime(mm->as);
+	sys = sys_estimate(tg, total);
+	tg->utime_ns += total - sys;
+	tg->stime_ns += sys;
+	tg->ncalls = 0;
+}
+
+void tgroup_cputime(struct tgroup *tg, uint64_t *user_ns, uint64_t *sys_ns)
+{
+	uint64_t total = 0, sys;
+
+	if (!tg->shares_mm && !list_empty(&tg->tasks)) {
+		const struct task *t = list_first(&tg->tasks, struct task, tg_link);
+
+		if (t->mm && t->mm->as)
+			total = plat_as_cputime(t->mm->as);
+	}
+	sys = sys_estimate(tg, total);
+	*user_ns = tg->utime_ns + total - sys;
+	*sys_ns = tg->stime_ns + sys;
+}
+
+uint64_t rlimit_cur(const struct task *t, unsigned which)
+{
+	return which < LX_RLIM_NLIMITS ? t->tg->rlim[which].cur : 0;
+}
+
+uint64_t kernel_uptime_ns(const struct kernel *k)
+{
+	return ktime_mono() - k->boot_mono_ns;
+}

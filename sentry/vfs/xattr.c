@@ -1,0 +1,111 @@
+/* Extended attributes: who may see and change which name space (xattr(7)). */
+#include "sentry/cred/cred.h"
+#include "sentry/task/task.h"
+#include "sentry/vfs/namei.h"
+#include "sentry/vfs/vfs_impl.h"
+#include "syscalls/abi/lx_cap.h"
+#include "syscalls/abi/lx_inotify.h"
+
+static bool has_prefix(const char *name, const char *prefix)
+{
+	return strncmp(name, prefix, strlen(prefix)) == 0;
+}
+
+/* mask: MAY_READ or MAY_WRITE. */
+static int xattr_permission(const struct cred *c, const struct path *p, const char *name,
+			    unsigned mask)
+{
+	struct inode *i = p->dentry->inode;
+	bool write = mask == MAY_WRITE;
+
+	if (write && path_readonly(p))
+		return -LX_EROFS;
+	if (has_prefix(name, "security.")) {
+		if (!write)
+			return 0;
+		if (strcmp(name, "security.capability") == 0)
+			return cred_has_cap(c, LX_CAP_SETFCAP) ? 0 : -LX_EPERM;
+		return cred_has_cap(c, LX_CAP_SYS_ADMIN) ? 0 : -LX_EPERM;
+	}
+	if (has_prefix(name, "system."))
+		return -LX_EOPNOTSUPP;
+	if (has_prefix(name, "trusted.")) {
+		if (cred_has_cap(c, LX_CAP_SYS_ADMIN))
+			return 0;
+		return write ? -LX_EPERM : -LX_ENODATA;
+	}
+	if (!has_prefix(name, "user."))
+		return -LX_EOPNOTSUPP;
+	if (!LX_S_ISREG(i->mode) && !LX_S_ISDIR(i->mode))
+		return write ? -LX_EPERM : -LX_ENODATA;
+	if (write && LX_S_ISDIR(i->mode) && (i->mode & LX_S_ISVTX) && c->fsuid != i->uid &&
+	    !cred_has_cap(c, LX_CAP_FOWNER))
+		return -LX_EPERM;
+	return inode_permission(c, i, mask);
+}
+
+int64_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf,
+		     size_t size)
+{
+	struct inode *i = p->dentry->inode;
+	int err = xattr_permission(t->cred, p, name, MAY_READ);
+
+	if (err)
+		return err;
+	return i->ops->getxattr ? i->ops->getxattr(i, name, buf, size) : -LX_EOPNOTSUPP;
+}
+
+int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *val,
+		 size_t size, uint32_t flags)
+{
+	struct inode *i = p->dentry->inode;
+	int err = xattr_permission(t->cred, p, name, MAY_WRITE);
+
+	if (err)
+		return err;
+	if (!i->ops->setxattr)
+		return -LX_EOPNOTSUPP;
+	err = i->ops->setxattr(i, name, val, size, flags);
+	if (!err && fsnotify_marks)
+		fsnotify_dentry(p->dentry, LX_IN_ATTRIB);
+	return err;
+}
+
+int vfs_removexattr(struct task *t, const struct path *p, const char *name)
+{
+	struct inode *i = p->dentry->inode;
+	int err = xattr_permission(t->cred, p, name, MAY_WRITE);
+
+	if (err)
+		return err;
+	if (!i->ops->removexattr)
+		return -LX_EOPNOTSUPP;
+	err = i->ops->removexattr(i, name);
+	if (!err && fsnotify_marks)
+		fsnotify_dentry(p->dentry, LX_IN_ATTRIB);
+	return err;
+}
+
+int64_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t size)
+{
+	struct inode *i = p->dentry->inode;
+	int64_t len, kept = 0;
+
+	if (!i->ops->listxattr)
+		return 0;
+	len = i->ops->listxattr(i, buf, size);
+	if (len <= 0 || size == 0 || cred_has_cap(t->cred, LX_CAP_SYS_ADMIN))
+		return len;
+	for (int64_t at = 0; at < len;) {
+		int64_t n = (int64_t)strnlen(buf + at, (size_t)(len - at)) + 1;
+
+		if (n > len - at)
+			n = len - at;
+		if (!has_prefix(buf + at, "trusted.")) {
+			memmove(buf + kept, buf + at, (size_t)n);
+			kept += n;
+		}
+		at += n;
+	}
+	return kept;
+}

@@ -1,0 +1,51 @@
+/* clone(2) and clone3(2). */
+#ifndef SYSCALLS_ABI_LX_CLONE_H
+#define SYSCALLS_ABI_LX_CLONE_H
+
+#include <stdint.h>
+
+#define LX_CSIGNAL 0x000000ffULL
+#define LX_CLONE_NEWTIME 0x00000080ULL
+#define LX_CLONE_VM 0x00000100ULL
+#define LX_CLONE_FS 0x00000200ULL
+#define LX_CLONE_FILES 0x00000400ULL
+#define LX_CLONE_SIGHAND 0x00000800ULL
+#define LX_CLONE_PIDFD 0x00001000ULL
+#define LX_CLONE_PTRACE 0x00002000ULL
+#define LX_CLONE_VFORK 0x00004000ULL
+#define LX_CLONE_PARENT 0x00008000ULL
+#define LX_CLONE_THREAD 0x00010000ULL
+#define LX_CLONE_NEWNS 0x00020000ULL
+#define LX_CLONE_SYSVSEM 0x00040000ULL
+#define LX_CLONE_SETTLS 0x00080000ULL
+#define LX_CLONE_PARENT_SETTID 0x00100000ULL
+#define LX_CLONE_CHILD_CLEARTID 0x00200000ULL
+#define LX_CLONE_DETACHED 0x00400000ULL
+#define LX_CLONE_UNTRACED 0x00800000ULL
+#define LX_CLONE_CHILD_SETTID 0x01000000ULL
+#define LX_CLONE_NEWCGROUP 0x02000000ULL
+#define LX_CLONE_NEWUTS 0x04000000ULL
+#define LX_CLONE_NEWIPC 0x08000000ULL
+#define LX_CLONE_NEWUSER 0x10000000ULL
+#define LX_CLONE_NEWPID 0x20000000ULL
+#define LX_CLONE_NEWNET 0x40000000ULL
+#define LX_CLONE_IO 0x80000000ULL
+#define LX_CLONE_LEGACY_FLAGS 0xffffffffULL
+#define LX_CLONE_CLEAR_SIGHAND 0x100000000ULL
+#define LX_CLONE_INTO_CGROUP 0x200000000ULL
+
+#define LX_CLONE_NAMESPACES                                                              \
+	(LX_CLONE_NEWTIME | LX_CLONE_NEWNS | LX_CLONE_NEWCGROUP | LX_CLONE_NEWUTS |      \
+	 LX_CLONE_NEWIPC | LX_CLONE_NEWUSER | LX_CLONE_NEWPID | LX_CLONE_NEWNET)
+
+struct lx_clone_args {
+	uint64_t flags, pidfd, child_tid, parent_tid, exit_signal, stack, stack_size, tls;
+	uint64_t set_tid, set_tid_size; /* since version 1 */
+	uint64_t cgroup;		/* since version 2 */
+};
+_Static_assert(sizeof(struct lx_clone_args) == 88, "struct clone_args");
+#define LX_CLONE_ARGS_SIZE_VER0 64u
+
+#define LX_MAX_PID_NS_LEVEL 32
+
+#endif

@@ -1,0 +1,91 @@
+/* mmap(2) and its relatives. */
+#ifndef SYSCALLS_ABI_LX_MMAN_H
+#define SYSCALLS_ABI_LX_MMAN_H
+
+#define LX_PROT_NONE 0u
+#define LX_PROT_READ 1u
+#define LX_PROT_WRITE 2u
+#define LX_PROT_EXEC 4u
+#define LX_PROT_SEM 8u
+#define LX_PROT_GROWSDOWN 0x01000000u
+#define LX_PROT_GROWSUP 0x02000000u
+
+#define LX_MAP_SHARED 0x01u
+#define LX_MAP_PRIVATE 0x02u
+#define LX_MAP_SHARED_VALIDATE 0x03u
+#define LX_MAP_DROPPABLE 0x08u
+#define LX_MAP_TYPE 0x0fu
+#define LX_MAP_FIXED 0x10u
+#define LX_MAP_ANONYMOUS 0x20u
+#define LX_MAP_32BIT 0x40u
+#define LX_MAP_ABOVE4G 0x80u
+#define LX_MAP_GROWSDOWN 0x100u
+#define LX_MAP_DENYWRITE 0x800u
+#define LX_MAP_EXECUTABLE 0x1000u
+#define LX_MAP_LOCKED 0x2000u
+#define LX_MAP_NORESERVE 0x4000u
+#define LX_MAP_POPULATE 0x8000u
+#define LX_MAP_NONBLOCK 0x10000u
+#define LX_MAP_STACK 0x20000u
+#define LX_MAP_HUGETLB 0x40000u
+#define LX_MAP_SYNC 0x80000u
+#define LX_MAP_FIXED_NOREPLACE 0x100000u
+#define LX_MAP_HUGE_SHIFT 26
+#define LX_MAP_HUGE_2MB (21u << LX_MAP_HUGE_SHIFT)
+#define LX_MAP_HUGE_1GB (30u << LX_MAP_HUGE_SHIFT)
+
+/* What MAP_SHARED_VALIDATE accepts; MAP_FIXED_NOREPLACE is not part of it. */
+#define LX_LEGACY_MAP_MASK                                                                         \
+	(LX_MAP_SHARED | LX_MAP_PRIVATE | LX_MAP_FIXED | LX_MAP_ANONYMOUS | LX_MAP_DENYWRITE |     \
+	 LX_MAP_EXECUTABLE | LX_MAP_GROWSDOWN | LX_MAP_LOCKED | LX_MAP_NORESERVE |                 \
+	 LX_MAP_POPULATE | LX_MAP_NONBLOCK | LX_MAP_STACK | LX_MAP_HUGETLB | LX_MAP_32BIT |        \
+	 LX_MAP_ABOVE4G | LX_MAP_HUGE_2MB | LX_MAP_HUGE_1GB)
+
+#define LX_MREMAP_MAYMOVE 1u
+#define LX_MREMAP_FIXED 2u
+#define LX_MREMAP_DONTUNMAP 4u
+
+#define LX_MS_ASYNC 1u
+#define LX_MS_INVALIDATE 2u
+#define LX_MS_SYNC 4u
+
+#define LX_MLOCK_ONFAULT 1u
+#define LX_MCL_CURRENT 1u
+#define LX_MCL_FUTURE 2u
+#define LX_MCL_ONFAULT 4u
+
+#define LX_MADV_NORMAL 0
+#define LX_MADV_RANDOM 1
+#define LX_MADV_SEQUENTIAL 2
+#define LX_MADV_WILLNEED 3
+#define LX_MADV_DONTNEED 4
+#define LX_MADV_FREE 8
+#define LX_MADV_REMOVE 9
+#define LX_MADV_DONTFORK 10
+#define LX_MADV_DOFORK 11
+#define LX_MADV_MERGEABLE 12
+#define LX_MADV_UNMERGEABLE 13
+#define LX_MADV_HUGEPAGE 14
+#define LX_MADV_NOHUGEPAGE 15
+#define LX_MADV_DONTDUMP 16
+#define LX_MADV_DODUMP 17
+#define LX_MADV_WIPEONFORK 18
+#define LX_MADV_KEEPONFORK 19
+#define LX_MADV_COLD 20
+#define LX_MADV_PAGEOUT 21
+#define LX_MADV_POPULATE_READ 22
+#define LX_MADV_POPULATE_WRITE 23
+#define LX_MADV_DONTNEED_LOCKED 24
+#define LX_MADV_COLLAPSE 25
+
+#define LX_MFD_CLOEXEC 0x1u
+#define LX_MFD_ALLOW_SEALING 0x2u
+#define LX_MFD_HUGETLB 0x4u
+#define LX_MFD_NOEXEC_SEAL 0x8u
+#define LX_MFD_EXEC 0x10u
+#define LX_MFD_NAME_MAX 249
+
+/* personality(2) bit that makes every readable mapping executable. */
+#define LX_READ_IMPLIES_EXEC 0x0400000u
+
+#endif

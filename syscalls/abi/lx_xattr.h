@@ -1,0 +1,11 @@
+/* xattr(7). */
+#ifndef SYSCALLS_ABI_LX_XATTR_H
+#define SYSCALLS_ABI_LX_XATTR_H
+
+#define LX_XATTR_CREATE 1u
+#define LX_XATTR_REPLACE 2u
+#define LX_XATTR_NAME_MAX 255
+#define LX_XATTR_SIZE_MAX 65536u
+#define LX_XATTR_LIST_MAX 65536u
+
+#endif

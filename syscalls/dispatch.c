@@ -1,0 +1,56 @@
+/*
+ * From a number and six registers to a handler. The number comes from the guest
+ * and may be anything.
+ */
+#include <stdatomic.h>
+#include <stddef.h>
+
+#include "syscalls/abi/lx_errno.h"
+#include "syscalls/table.h"
+#include "syscalls/trace/trace.h"
+
+/* Calls made that no handler serves; the last counter is for unknown numbers. */
+static _Atomic uint64_t missing[SYSCALL_NR_END + 1];
+
+long syscall_dispatch(struct task *t, uint64_t nr, const uint64_t args[6])
+{
+	const struct syscall_desc *d = syscall_lookup(nr);
+
+	if (d != NULL && d->call != NULL)
+		return d->call(t, args);
+	atomic_fetch_add_explicit(&missing[d != NULL ? d->nr : SYSCALL_NR_END], 1,
+				  memory_order_relaxed);
+	return d != NULL ? -(long)d->error : -LX_ENOSYS;
+}
+
+uint64_t syscall_missing_count(uint64_t nr)
+{
+	const struct syscall_desc *d = syscall_lookup(nr);
+
+	return atomic_load_explicit(&missing[d != NULL ? d->nr : SYSCALL_NR_END],
+				    memory_order_relaxed);
+}
+
+static const char *name_of(uint64_t nr)
+{
+	const struct syscall_desc *d = syscall_lookup(nr);
+
+	return d != NULL ? d->name : NULL;
+}
+
+const struct syscall_table *syscall_table(void)
+{
+	static const struct syscall_table table = {
+		.dispatch = syscall_dispatch,
+		.name = name_of,
+		.trace_filter_new = trace_filter_new,
+		.trace_filter_free = trace_filter_free,
+		.trace_call_new = trace_call_new,
+		.trace_call_free = trace_call_free,
+		.trace_enter = trace_enter,
+		.trace_exit = trace_exit,
+		.trace_abandon = trace_abandon,
+	};
+
+	return &table;
+}

@@ -1,0 +1,227 @@
+/* Memory between processes: memfd_create, System V shared memory, process_vm_readv and
+ * process_vm_writev, process_madvise. */
+#include <stdlib.h>
+
+#include "sentry/fs/tmpfs/tmpfs.h"
+#include "sentry/ipc/shm.h"
+#include "sentry/mm/mm.h"
+#include "sentry/task/pidfd.h"
+#include "sentry/task/process.h"
+#include "sentry/task/task.h"
+#include "sentry/vfs/vfs.h"
+#include "syscalls/abi/lx_cap.h"
+#include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_mman.h"
+#include "syscalls/syscall_args.h"
+
+long sys_memfd_create(struct task *t, const struct memfd_create_args *a)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	char name[LX_MFD_NAME_MAX + 1];
+	uint32_t seals = LX_F_SEAL_SEAL, mode = 0777;
+	long n;
+	int err;
+
+	if (a->flags & ~(LX_MFD_CLOEXEC | LX_MFD_ALLOW_SEALING | LX_MFD_HUGETLB |
+			 LX_MFD_NOEXEC_SEAL | LX_MFD_EXEC))
+		return -LX_EINVAL;
+	if ((a->flags & LX_MFD_EXEC) && (a->flags & LX_MFD_NOEXEC_SEAL))
+		return -LX_EINVAL;
+	n = copy_in_str(t, name, a->uname, sizeof(name));
+	if (n < 0)
+		return n == -LX_ENAMETOOLONG ? -LX_EINVAL : n;
+	if (a->flags & LX_MFD_HUGETLB)
+		return -LX_ENOSYS; /* as a Linux without hugetlbfs */
+	if (a->flags & LX_MFD_ALLOW_SEALING)
+		seals = 0;
+	if (a->flags & LX_MFD_NOEXEC_SEAL) {
+		mode = 0666;
+		seals = LX_F_SEAL_EXEC;
+	}
+	err = tmpfs_memfd(t, name, seals, mode, &f);
+	if (err)
+		return err;
+	return fdtable_add(t, f, (a->flags & LX_MFD_CLOEXEC) ? FD_CLOEXEC_FLAG : 0);
+}
+
+long sys_shmget(struct task *t, const struct shmget_args *a)
+{
+	return shm_get(t, a->key, a->size, a->shmflg);
+}
+
+long sys_shmat(struct task *t, const struct shmat_args *a)
+{
+	return shm_attach(t, a->shmid, a->shmaddr.v, a->shmflg);
+}
+
+long sys_shmdt(struct task *t, const struct shmdt_args *a)
+{
+	return shm_detach(t, a->shmaddr.v);
+}
+
+long sys_shmctl(struct task *t, const struct shmctl_args *a)
+{
+	return shm_control(t, a->shmid, a->cmd, a->buf);
+}
+
+/* ---- process_vm_readv, process_vm_writev ---- */
+
+#define VM_CHUNK 65536
+
+/* Remote ranges are not checked against the address space: a bad one just faults. */
+static int read_rvec(struct task *t, struct uaddr rvec, uint64_t count, struct uiov **out)
+{
+	struct uiov *v;
+
+	*out = NULL;
+	if (count > UIO_MAXIOV)
+		return -LX_EINVAL;
+	v = calloc(count ? count : 1, sizeof(*v));
+	if (!v)
+		return -LX_ENOMEM;
+	if (copy_in(t, v, rvec, count * sizeof(*v))) {
+		free(v);
+		return -LX_EFAULT;
+	}
+	for (uint64_t i = 0; i < count; i++) {
+		if ((int64_t)v[i].len < 0) {
+			free(v);
+			return -LX_EINVAL;
+		}
+	}
+	*out = v;
+	return 0;
+}
+
+/* Bytes moved between u and one remote range; less than len at a fault. */
+static uint64_t move_range(struct mm *mm, struct uio *u, const struct uiov *r, uint8_t *buf,
+			   bool to_remote)
+{
+	uint64_t done = 0;
+
+	while (done < r->len && u->resid) {
+		uint64_t addr = r->base + done, n = r->len - done;
+		long got, put;
+
+		if (n > VM_CHUNK)
+			n = VM_CHUNK;
+		if (n > u->resid)
+			n = u->resid;
+		if (addr < r->base)
+			break;
+		got = to_remote ? uio_from_user(u, buf, n) : mm_copy_in_partial(mm, buf, addr, n);
+		if (got <= 0)
+			break;
+		put = to_remote ? mm_copy_out_partial(mm, addr, buf, (size_t)got)
+				: uio_to_user(u, buf, (size_t)got);
+		if (put > 0)
+			done += (uint64_t)put;
+		if (put < got || (uint64_t)got < n)
+			break;
+	}
+	return done;
+}
+
+static long vm_rw(struct task *t, struct mm *mm, struct uio *u, const struct uiov *rvec,
+		  uint64_t count, bool to_remote)
+{
+	AUTO_FREE uint8_t *buf = malloc(VM_CHUNK);
+	uint64_t total = 0;
+
+	(void)t;
+	if (!buf)
+		return -LX_ENOMEM;
+	for (uint64_t i = 0; i < count && u->resid; i++) {
+		uint64_t want = rvec[i].len < u->resid ? rvec[i].len : u->resid;
+		uint64_t n = move_range(mm, u, &rvec[i], buf, to_remote);
+
+		total += n;
+		if (n < want)
+			return total ? (long)total : -LX_EFAULT;
+	}
+	return (long)total;
+}
+
+static long process_vm(struct task *t, int pid, struct uaddr lvec, uint64_t liovcnt,
+		       struct uaddr rvec, uint64_t riovcnt, uint64_t flags, bool to_remote)
+{
+	AUTO_PUT(task) struct task *other = NULL;
+	AUTO_PUT(mm) struct mm *mm = NULL;
+	AUTO_FREE struct uiov *rv = NULL;
+	struct uio u;
+	long r;
+
+	if (flags)
+		return -LX_EINVAL;
+	r = uio_init_iov(&u, t, lvec, liovcnt);
+	if (r)
+		return r;
+	if (!u.resid)
+		goto out;
+	r = read_rvec(t, rvec, riovcnt, &rv);
+	if (r)
+		goto out;
+	other = task_lookup(t->k, pid);
+	r = -LX_ESRCH;
+	if (!other || !other->mm)
+		goto out;
+	r = -LX_EPERM;
+	if (!task_may_access(t, other))
+		goto out;
+	mm = other->mm;
+	mm_get(mm);
+	r = vm_rw(t, mm, &u, rv, riovcnt, to_remote);
+out:
+	uio_fini(&u);
+	return r;
+}
+
+long sys_process_vm_readv(struct task *t, const struct process_vm_readv_args *a)
+{
+	return process_vm(t, a->pid, a->lvec, a->liovcnt, a->rvec, a->riovcnt, a->flags, false);
+}
+
+long sys_process_vm_writev(struct task *t, const struct process_vm_writev_args *a)
+{
+	return process_vm(t, a->pid, a->lvec, a->liovcnt, a->rvec, a->riovcnt, a->flags, true);
+}
+
+/* Advice for another process: hints only, none of which changes anything here. */
+long sys_process_madvise(struct task *t, const struct process_madvise_args *a)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	struct tgroup *tg;
+	struct uio u;
+	long total;
+	int err = 0;
+
+	if (a->flags)
+		return -LX_EINVAL;
+	err = uio_init_iov(&u, t, a->vec, a->vlen);
+	if (err)
+		return err;
+	total = (long)u.resid;
+	uio_fini(&u);
+	f = fd_file(t, a->pidfd, &err);
+	if (!f)
+		return err;
+	tg = pidfd_tgroup(f);
+	if (!tg)
+		return -LX_EBADF;
+	switch (a->behavior) {
+	case LX_MADV_COLD:
+	case LX_MADV_PAGEOUT:
+	case LX_MADV_WILLNEED:
+	case LX_MADV_COLLAPSE:
+		break;
+	default:
+		return -LX_EINVAL;
+	}
+	if (tg->zombie || !tg->leader || !tg->leader->mm)
+		return -LX_ESRCH;
+	if (!task_may_access(t, tg->leader))
+		return -LX_EPERM;
+	if (tg != t->tg && !task_capable(t, LX_CAP_SYS_NICE))
+		return -LX_EPERM;
+	return total;
+}

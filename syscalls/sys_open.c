@@ -1,0 +1,96 @@
+/* open(2), openat(2), openat2(2), creat(2). */
+#include "sentry/mm/usercopy.h"
+#include "sentry/task/task.h"
+#include "sentry/vfs/file_io.h"
+#include "sentry/vfs/vfs.h"
+#include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_stat.h"
+#include "syscalls/syscall_args.h"
+
+static long open_common(struct task *t, int dfd, struct uaddr filename, uint32_t flags,
+			uint32_t mode, uint64_t resolve)
+{
+	AUTO_FREE char *name = NULL;
+	AUTO_PUT(file) struct file *f = NULL;
+	int err = copy_in_path(t, filename, &name);
+
+	if (!err)
+		err = fdtable_room(t);
+	if (!err)
+		err = vfs_open(t, dfd, name, flags, mode, resolve, &f);
+	if (err)
+		return err;
+	return fdtable_add(t, f, flags & LX_O_CLOEXEC ? FD_CLOEXEC_FLAG : 0);
+}
+
+/* The old calls ignore flags they do not know. */
+static long open_old(struct task *t, int dfd, struct uaddr filename, uint32_t flags,
+		     uint32_t mode)
+{
+	if (!(flags & (LX_O_CREAT | LX___O_TMPFILE)))
+		mode = 0;
+	return open_common(t, dfd, filename, flags | (flags & LX_O_PATH ? 0 : LX_O_LARGEFILE),
+			   mode, 0);
+}
+
+long sys_open(struct task *t, const struct open_args *a)
+{
+	return open_old(t, LX_AT_FDCWD, a->filename, a->flags, a->mode);
+}
+
+long sys_openat(struct task *t, const struct openat_args *a)
+{
+	return open_old(t, a->dfd, a->filename, a->flags, a->mode);
+}
+
+long sys_creat(struct task *t, const struct creat_args *a)
+{
+	return open_old(t, LX_AT_FDCWD, a->pathname, LX_O_CREAT | LX_O_WRONLY | LX_O_TRUNC,
+			a->mode);
+}
+
+/* A struct that may be longer than ours: what is beyond must be zero. */
+static int copy_in_how(struct task *t, struct lx_open_how *how, struct uaddr src, uint64_t size)
+{
+	uint8_t tail[256];
+	uint64_t at = sizeof(*how);
+	int err;
+
+	if (size < LX_OPEN_HOW_SIZE_VER0)
+		return -LX_EINVAL;
+	if (size > 4096)
+		return -LX_E2BIG;
+	err = copy_in(t, how, src, sizeof(*how));
+	while (!err && at < size) {
+		uint64_t n = size - at < sizeof(tail) ? size - at : sizeof(tail);
+
+		err = copy_in(t, tail, uaddr_add(src, at), n);
+		for (uint64_t i = 0; !err && i < n; i++)
+			if (tail[i])
+				err = -LX_E2BIG;
+		at += n;
+	}
+	return err;
+}
+
+long sys_openat2(struct task *t, const struct openat2_args *a)
+{
+	const uint64_t path_flags = LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_PATH | LX_O_CLOEXEC;
+	struct lx_open_how how;
+	int err = copy_in_how(t, &how, a->how, a->usize);
+
+	if (err)
+		return err;
+	if ((how.flags & ~(uint64_t)LX_O_VALID) || (how.resolve & ~(uint64_t)LX_RESOLVE_VALID))
+		return -LX_EINVAL;
+	if ((how.flags & LX_O_PATH) && (how.flags & ~path_flags))
+		return -LX_EINVAL;
+	if (how.flags & (LX_O_CREAT | LX___O_TMPFILE)) {
+		if (how.mode & ~(uint64_t)LX_S_IALLUGO)
+			return -LX_EINVAL;
+	} else if (how.mode) {
+		return -LX_EINVAL;
+	}
+	return open_common(t, a->dfd, a->filename, (uint32_t)how.flags, (uint32_t)how.mode,
+			   how.resolve);
+}

@@ -1,0 +1,115 @@
+#!/usr/bin/env bash
+# The whole suite; called by ./dev test. Every part prints "ok NAME", "FAIL NAME" or
+# "skip NAME" lines; the last line is "N passed, N failed, N skipped".
+#
+#   --fast        leave out the slow parts (engines, asan, stress)
+#   --only PART   one part: build lint unit platform guest gofer oci app engines asan
+set -uo pipefail
+cd "$(dirname "$(readlink -f "$0")")/../.."
+top=$PWD
+only= fast=
+while [ $# -gt 0 ]; do
+  case $1 in
+  --fast) fast=1 ;;
+  --only) only=${2:?--only needs a part}; shift ;;
+  *) echo "dev test: unknown option $1; see ./dev help" >&2; exit 1 ;;
+  esac
+  shift
+done
+
+work=$(mktemp -d /tmp/runsc-test.XXXXXX)
+log=$work/log
+passed=0 failed=0 skipped=0
+cleanup() { rm -rf "$work"; }
+trap cleanup EXIT
+
+part() { # name function
+  local name=$1 fn=$2 t0=$SECONDS out rc p f s
+  [ -z "$only" ] || [ "$only" = "$name" ] || return 0
+  printf '== %s\n' "$name"
+  out=$work/out.$name
+  "$fn" >"$out" 2>&1
+  rc=$?
+  p=$(grep -c '^ok ' "$out") f=$(grep -c '^FAIL ' "$out") s=$(grep -c '^skip ' "$out")
+  if [ $rc -ne 0 ] && [ "$f" = 0 ]; then
+    f=1
+    tail -n 40 "$out"
+    echo "FAIL $name: ended with status $rc"
+  elif [ "$f" != 0 ]; then
+    grep -B8 '^FAIL ' "$out"
+  fi
+  grep '^skip ' "$out"
+  passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
+  printf '   %s: %d ok, %d failed, %d skipped (%d s)\n' "$name" "$p" "$f" "$s" $((SECONDS - t0))
+}
+
+p_build() {
+  ./dev build release && echo "ok build/gcc-release" || { echo "FAIL build/gcc-release"; return 1; }
+  ./dev build debug && echo "ok build/gcc-debug" || { echo "FAIL build/gcc-debug"; return 1; }
+  if [ -z "$fast" ]; then
+    ./dev build clang && echo "ok build/clang" || echo "FAIL build/clang"
+  fi
+}
+
+p_unit() {
+  local t n=0
+  for t in build-debug/tests/unit/*; do
+    [ -x "$t" ] && [ -f "$t" ] || continue
+    n=$((n + 1))
+    if timeout 120 "$t" -j1 >"$work/unit" 2>&1; then
+      echo "ok unit/$(basename "$t")"
+    else
+      cat "$work/unit"
+      echo "FAIL unit/$(basename "$t")"
+    fi
+  done
+  [ $n -gt 0 ]
+}
+
+p_platform() {
+  local b
+  for b in unotify fake; do
+    timeout 120 build-debug/tests/platform_conformance "$b" | sed 's/^\(ok\|FAIL\) /\1 platform\//'
+  done
+}
+
+p_gofer() {
+  timeout 120 build-debug/tests/gofer_hostile | sed 's/^\(ok\|FAIL\) /\1 gofer\//'
+}
+
+p_guest() { tests/harness/run_guest.sh build-debug/runsc build-debug/tests/guest; }
+p_oci() { tests/oci/run.sh "$top/build-debug/runsc"; }
+p_app() { tests/app/run.sh "$top/build-debug/runsc"; }
+p_engines() { tests/oci/engines.sh "$top/build/runsc"; }
+p_lint() { tests/lint/run.sh; }
+
+p_asan() {
+  ./dev build asan || return 1
+  local t
+  for t in build-asan/tests/unit/*; do
+    [ -x "$t" ] && [ -f "$t" ] || continue
+    if timeout 240 "$t" -j1 >"$work/unit" 2>&1; then
+      echo "ok asan/unit/$(basename "$t")"
+    else
+      cat "$work/unit"
+      echo "FAIL asan/unit/$(basename "$t")"
+    fi
+  done
+  timeout 120 build-asan/tests/gofer_hostile | sed 's/^\(ok\|FAIL\) /\1 asan\/gofer\//'
+  RUNSC_TEST_LABEL=asan tests/harness/run_guest.sh build-asan/runsc build-asan/tests/guest --sandbox-only
+}
+
+part build p_build
+part lint p_lint
+part unit p_unit
+part platform p_platform
+part gofer p_gofer
+part guest p_guest
+part oci p_oci
+part app p_app
+if [ -z "$fast" ]; then
+  part engines p_engines
+  part asan p_asan
+fi
+printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
+[ "$failed" = 0 ]

@@ -1,0 +1,140 @@
+#!/usr/bin/env bash
+# The OCI command line against bundles: life cycle, state, errors, leftovers.
+# usage: run.sh RUNSC
+set -uo pipefail
+runsc=$(readlink -f "$1")
+here=$(dirname "$(readlink -f "$0")")
+. "$here/../harness/leaks.sh"
+work=$(mktemp -d /tmp/runsc-test.oci.XXXXXX)
+root=$work/root
+rc=0
+trap 'for i in "$root"/*/; do [ -d "$i" ] && "$runsc" --root "$root" delete --force "$(basename "$i")" >/dev/null 2>&1; done; rm -rf "$work"' EXIT
+r() { "$runsc" --root "$root" "$@"; }
+t() { # name, then a condition run by the shell
+  local name=$1
+  shift
+  if "$@"; then echo "ok oci/$name"; else echo "FAIL oci/$name"; rc=1; fi
+}
+
+# ---- a busybox bundle ----
+bundle=$work/bb
+mkdir -p "$bundle"/rootfs/{bin,proc,dev,sys,tmp,etc}
+cp "$(command -v busybox)" "$bundle/rootfs/bin/busybox"
+for a in sh cat echo ls sleep true false ps id mount env stat kill seq wc; do ln -s busybox "$bundle/rootfs/bin/$a"; done
+(cd "$bundle" && "$runsc" spec) || { echo "FAIL oci/spec"; exit 1; }
+config() { # args as JSON array, further jq-less edits by python expression on `c`
+  python3 - "$bundle/config.json" "$1" "${2:-}" <<'PY'
+import json, sys
+p, args, edit = sys.argv[1:4]
+c = json.load(open(p))
+c["process"]["args"] = json.loads(args)
+c["process"]["terminal"] = False
+c["root"] = {"path": "rootfs", "readonly": False}
+exec(edit)
+json.dump(c, open(p, "w"))
+PY
+}
+config '["/bin/sh","-c","echo hi; exit 3"]'
+leaks_before
+out=$(r run -b "$bundle" run1 2>&1); st=$?
+t run-output [ "$out" = hi ]
+t run-status [ $st = 3 ]
+t run-deletes-state [ ! -e "$root/run1" ]
+leaks_after oci/run || rc=1
+
+config '["/bin/sh","-c","trap \"exit 5\" TERM; while :; do sleep 1; done"]'
+leaks_before
+r create -b "$bundle" --pid-file "$work/pid" c1 </dev/null >"$work/o" 2>&1
+t create-status [ $? = 0 ]
+t pid-file-no-newline test "$(wc -l <"$work/pid")" = 0
+t state-created test "$(r state c1 | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["status"],s["id"],s["pid"]>0,s["bundle"])')" = "created c1 True $bundle"
+t published-pid-lives kill -0 "$(cat "$work/pid")"
+out=$(r create -b "$bundle" c1 2>&1 </dev/null); st=$?
+t create-existing-id-fails [ $st != 0 ]
+t create-existing-id-text test "${out#*container with given ID already exists}" != "$out"
+out=$(r delete nosuch 2>&1); t delete-unknown test "${out#*does not exist}" != "$out"
+r delete --force nosuch; t delete-force-unknown [ $? = 0 ]
+r start c1; t start [ $? = 0 ]
+t state-running test "$(r state c1 | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = running
+out=$(r start c1 2>&1); t start-twice test "${out#*cannot start an already running container}" != "$out"
+out=$(r delete c1 2>&1); t delete-running-refused test "${out#*cannot delete container c1 that is not stopped}" != "$out"
+t list-json test "$(r list -f json | python3 -c 'import json,sys;print([c["id"] for c in json.load(sys.stdin)])')" = "['c1']"
+t list-quiet test "$(r list -q)" = c1
+t ps-json test "$(r ps --format json c1)" = "[$(cat "$work/pid")]"
+out=$(r exec c1 /bin/sh -c 'echo in; exit 4' 2>&1); st=$?
+t exec-output [ "$out" = in ]
+t exec-status [ $st = 4 ]
+r kill c1 TERM; t kill [ $? = 0 ]
+for _ in $(seq 100); do [ "$(r state c1 | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = stopped ] && break; read -rt 0.05 <> <(:); done
+t state-stopped test "$(r state c1 | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["status"],s["pid"])')" = "stopped 0"
+out=$(r kill c1 TERM 2>&1); t kill-stopped test "${out#*container not running}" != "$out"
+r kill --all c1 9; t kill-all-stopped [ $? = 0 ]
+r delete c1; t delete [ $? = 0 ]
+leaks_after oci/lifecycle || rc=1
+
+# A created container that is never started dies by kill and delete.
+leaks_before
+r create -b "$bundle" c2 </dev/null >/dev/null 2>&1
+r kill c2 KILL; t kill-created [ $? = 0 ]
+r delete --force c2; t delete-created [ $? = 0 ]
+leaks_after oci/created || rc=1
+
+# SIGKILL of the sentry ends everything of the sandbox.
+leaks_before
+r create -b "$bundle" c3 </dev/null >/dev/null 2>&1 && r start c3
+sentry=$(pgrep -x runsc-sentry | tail -1)
+kill -9 "$sentry"
+for _ in $(seq 100); do pgrep -x 'runsc-(stub|gofer|init)' >/dev/null || break; read -rt 0.05 <> <(:); done
+t sentry-killed-ends-all test -z "$(pgrep -x 'runsc-(stub|gofer|init|sentry)')"
+r delete --force c3
+leaks_after oci/sentry-killed || rc=1
+
+# ---- bad input: one line, what to do, nothing left ----
+bad() { # name, expected piece of text, command…
+  local name=$1 text=$2 out st n
+  shift 2
+  leaks_before
+  out=$("$@" 2>&1 </dev/null); st=$?
+  n=$(printf '%s\n' "$out" | wc -l)
+  if [ $st != 0 ] && [ "$n" = 1 ] && [[ "$out" == *"$text"* ]]; then echo "ok oci/bad-$name"; else
+    printf '  status %s, %s lines: %s\n' "$st" "$n" "$out"
+    echo "FAIL oci/bad-$name"
+    rc=1
+  fi
+  leaks_after "oci/bad-$name" || rc=1
+}
+cp "$bundle/config.json" "$work/good.json"
+mkdir "$work/empty"
+bad no-config config.json r run -b "$work/empty" x
+printf '{\n "ociVersion": "1.0.2",\n "process": }\n' >"$bundle/config.json"
+bad malformed-config config.json:3 r run -b "$bundle" x
+cp "$work/good.json" "$bundle/config.json"; config '["/bin/true"]' 'c["process"]["args"]="oops"'
+bad wrong-type process.args r run -b "$bundle" x
+cp "$work/good.json" "$bundle/config.json"; config '["/bin/true"]' 'c["root"]["path"]="nosuch"'
+bad no-rootfs nosuch r run -b "$bundle" x
+cp "$work/good.json" "$bundle/config.json"; config '["/bin/true"]' 'c["process"]["capabilities"]["effective"]=["CAP_NONSENSE"]'
+bad unknown-capability CAP_NONSENSE r run -b "$bundle" x
+cp "$work/good.json" "$bundle/config.json"; config '["nosuchprogram"]'
+bad no-program 'executable file not found in $PATH' r run -b "$bundle" x
+out=$("$runsc" do -- nosuchprogram 2>&1); t do-missing-127 [ $? = 127 ]
+out=$("$runsc" do -- /etc/passwd 2>&1); t do-not-executable-126 [ $? = 126 ]
+config '["/etc"]'
+bad program-is-directory 'permission denied' r run -b "$bundle" x
+bad unknown-flag -- r run --nonsense -b "$bundle" x
+bad unknown-verb nonsense r nonsense
+out=$(r --log-format json --log "$work/log.json" run -b "$work/empty" x 2>&1)
+t log-json python3 -c 'import json,sys; l=[json.loads(x) for x in open(sys.argv[1])]; assert len(l)==1 and l[0]["level"]=="error" and "config.json" in l[0]["msg"] and l[0]["time"]' "$work/log.json"
+cp "$work/good.json" "$bundle/config.json"
+
+# ---- many ----
+config '["/bin/echo","x"]'
+leaks_before
+n=0
+for i in $(seq "${RUNSC_TEST_SEQUENTIAL:-60}"); do [ "$(r run -b "$bundle" "s$i" 2>&1)" = x ] && n=$((n + 1)); done
+t "sequential-${RUNSC_TEST_SEQUENTIAL:-60}" [ $n = "${RUNSC_TEST_SEQUENTIAL:-60}" ]
+for i in $(seq 20); do r run -b "$bundle" "p$i" >"$work/par.$i" 2>&1 & done
+wait
+t parallel-20 test "$(cat "$work"/par.* | grep -c '^x$')" = 20
+leaks_after oci/many || rc=1
+"$here/confinement.sh" "$runsc" "$work" || rc=1
+exit $rc
