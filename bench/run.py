@@ -4,8 +4,8 @@
 usage: bench/run.py [--runtime NAME=PATH]... [--json FILE] [--quick] [--only NAME,...]
 
 Runs every benchmark natively, in runc (if installed) and in build/runsc, with one and
-the same OCI bundle (the host's /usr, /lib, /etc read-only, a tmpfs on /tmp), then prints
-a table and writes JSON. Needs root.
+the same OCI bundle: its root is an overlayfs mount over the host's root, as container
+engines make them, with a tmpfs on /tmp. Prints a table and writes JSON. Needs root.
 """
 import argparse
 import json
@@ -26,19 +26,13 @@ CC = ("cd /tmp && printf '#include <stdio.h>\\nint main(void){puts(\"hi\");retur
       "gcc -O1 b.c -o b && ./b > /dev/null")
 
 
-def spec(args, tmp_bench):
+def spec(args):
     caps = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETUID", "CAP_SETGID"]
 
-    def bind(path):
-        return {"destination": path, "type": "bind", "source": path,
-                "options": ["rbind", "ro", "nosuid"]}
     mounts = [{"destination": "/proc", "type": "proc", "source": "proc"},
               {"destination": "/dev", "type": "tmpfs", "source": "tmpfs",
                "options": ["nosuid", "mode=755"]},
               {"destination": "/tmp", "type": "tmpfs", "source": "tmpfs", "options": ["mode=1777"]}]
-    mounts += [bind(p) for p in ("/usr", "/etc") if os.path.isdir(p)]
-    mounts.append({"destination": "/bench", "type": "bind", "source": tmp_bench,
-                   "options": ["rbind", "ro"]})
     return {
         "ociVersion": "1.0.2",
         "process": {"terminal": False, "user": {"uid": 0, "gid": 0}, "args": args, "cwd": "/",
@@ -54,19 +48,30 @@ def spec(args, tmp_bench):
 
 
 class Bundle:
+    """The bundle, and its root: an overlay in which /bench holds the guest program."""
+
     def __init__(self, base, bench_dir):
         self.dir = os.path.join(base, "bundle")
         self.bench_dir = bench_dir
-        root = os.path.join(self.dir, "rootfs")
-        for d in ("proc", "dev", "tmp", "usr", "etc", "bench"):
-            os.makedirs(os.path.join(root, d))
-        for d in ("bin", "sbin", "lib", "lib64", "lib32", "libx32"):
-            if os.path.islink("/" + d):
-                os.symlink(os.readlink("/" + d), os.path.join(root, d))
+        self.root = os.path.join(self.dir, "rootfs")
+        top = os.path.join(base, "top")
+        for d in (self.root, top):
+            os.makedirs(d)
+        run(["mount", "-t", "tmpfs", "tmpfs", top])
+        for d in ("upper/bench", "work"):
+            os.makedirs(os.path.join(top, d))
+        shutil.copy(os.path.join(bench_dir, "bench_guest"), os.path.join(top, "upper/bench"))
+        run(["mount", "-t", "overlay", "overlay", "-o",
+             "lowerdir=/,upperdir=%s/upper,workdir=%s/work" % (top, top), self.root])
+        self.mounts = [self.root, top]
+
+    def close(self):
+        for m in self.mounts:
+            subprocess.run(["umount", m], stderr=subprocess.DEVNULL)
 
     def write(self, args):
         with open(os.path.join(self.dir, "config.json"), "w") as f:
-            json.dump(spec(args, self.bench_dir), f)
+            json.dump(spec(args), f)
 
 
 class Native:
@@ -184,6 +189,13 @@ def bench(opt, base):
     run(["gcc", "-O2", "-static", "-o", os.path.join(bench_dir, "bench_guest"),
          os.path.join(TOP, "bench/micro/bench_guest.c")])
     bundle = Bundle(base, bench_dir)
+    try:
+        return measure(opt, base, bundle)
+    finally:
+        bundle.close()
+
+
+def measure(opt, base, bundle):
     sides = [Native()]
     named = [r.split("=", 1) for r in opt.runtime]
     if not any(n == "runc" for n, *_ in named) and shutil.which("runc"):
@@ -244,9 +256,6 @@ def report(res, opt):
                 line += "%20s" % ("%s %6.2fx" % (fmt(v), r))
         print(line)
     row = res["medians"].get("start_true", {})
-    for s in sides[1:]:
-        if s not in ("runc", "ours") or "runc" not in row or "ours" not in row:
-            continue
     if "runc" in row and "ours" in row:
         print("run /bin/true: ours / runc = %.2f" % (row["ours"] / row["runc"]))
     res["ratios_to_native"] = ratios

@@ -1,5 +1,6 @@
 /* runsc: the OCI command line of the sandbox. */
 #include <signal.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -99,9 +100,14 @@ int main(int argc, char **argv)
 {
 	struct runsc_opts o = { .debug_fd = -1, .argv = argv };
 	struct oerr e = { 0 };
-	char **args = copy_args(argv + (argc > 0));
+	char **args;
 	int r;
 
+	/* One heap for all of the sentry's threads: the kernel lock keeps them from
+	 * contending, a heap each would cost memory, and libc would read /sys for their
+	 * number when nothing can be opened any more. */
+	mallopt(M_ARENA_MAX, 1);
+	args = copy_args(argv + (argc > 0));
 	if (!args) {
 		fprintf(stderr, "runsc: out of memory\n");
 		return 1;

@@ -178,7 +178,7 @@ long sys_copy_file_range(struct task *t, const struct copy_file_range_args *a)
 	AUTO_PUT(file) struct file *out = NULL;
 	struct user_pos ipos, opos;
 	uint64_t len = a->len < LX_MAX_RW_COUNT ? a->len : LX_MAX_RW_COUNT;
-	int64_t *ip, *op;
+	int64_t ip, op;
 	long r;
 
 	in = fd_file(t, a->fd_in, &err);
@@ -197,15 +197,15 @@ long sys_copy_file_range(struct task *t, const struct copy_file_range_args *a)
 	err = check_copy(in, out);
 	if (err)
 		return err;
-	ip = ipos.use ? ipos.use : &in->pos;
-	op = opos.use ? opos.use : &out->pos;
-	if (*ip > INT64_MAX - (int64_t)len || *op > INT64_MAX - (int64_t)len)
+	ip = ipos.use ? ipos.pos : in->pos;
+	op = opos.use ? opos.pos : out->pos;
+	if (ip > INT64_MAX - (int64_t)len || op > INT64_MAX - (int64_t)len)
 		return -LX_EOVERFLOW;
-	if (file_inode(in) == file_inode(out) && *ip < *op + (int64_t)len &&
-	    *op < *ip + (int64_t)len)
+	if (file_inode(in) == file_inode(out) && ip < op + (int64_t)len &&
+	    op < ip + (int64_t)len)
 		return -LX_EINVAL;
 	if (!len)
 		return 0;
-	r = file_copy_range(t, in, ip, out, op, len);
+	r = file_copy_range(t, in, ipos.use, out, opos.use, len);
 	return pos_out(t, &opos, pos_out(t, &ipos, r));
 }

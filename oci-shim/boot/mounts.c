@@ -1,4 +1,5 @@
 /* The container's file system as the guest sees it. */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -153,6 +154,29 @@ static int mount_type(struct boot *b, const char *dest, const char *type, const 
 	return attach(b, dest, sb, root, flags, source ? source : type, data);
 }
 
+/* The guest's cgroups are the host's business; it sees one group with its limits. */
+static int mount_cgroup(struct boot *b, const char *dest, uint32_t flags)
+{
+	const struct spec_resources *r = &b->l->spec->res;
+	char data[256];
+	int n = 0;
+
+	data[0] = 0;
+	if (r->memory_limit > 0)
+		n += snprintf(data + n, sizeof(data) - (size_t)n, ",memory=%lld",
+			      (long long)r->memory_limit);
+	if (r->cpu_quota > 0)
+		n += snprintf(data + n, sizeof(data) - (size_t)n, ",cpu_quota=%lld,cpu_period=%llu",
+			      (long long)r->cpu_quota,
+			      (unsigned long long)(r->cpu_period ? r->cpu_period : 100000));
+	if (r->pids_limit > 0)
+		snprintf(data + n, sizeof(data) - (size_t)n, ",pids=%lld",
+			 (long long)r->pids_limit);
+	if (fs_type_lookup("cgroup2"))
+		return mount_type(b, dest, "cgroup2", "cgroup", data[0] ? data + 1 : NULL, flags);
+	return mount_type(b, dest, "tmpfs", "cgroup", "mode=755,size=64k", flags);
+}
+
 static bool is_path(const char *a, const char *b)
 {
 	size_t n = strlen(a);
@@ -177,9 +201,7 @@ static int mount_one(struct boot *b, unsigned i, unsigned *next_export)
 		if (r == 0)
 			r = attach(b, m->destination, sb, root, flags, m->source, NULL);
 	} else if (!strcmp(type, "cgroup") || !strcmp(type, "cgroup2")) {
-		/* The guest's cgroups are the host's business: an empty place. */
-		r = mount_type(b, m->destination, "tmpfs", "cgroup", "mode=755,size=64k",
-			       flags | MNT_RDONLY);
+		r = mount_cgroup(b, m->destination, flags | MNT_RDONLY);
 	} else {
 		/* /dev is ours, with the standard devices in it. */
 		if (!strcmp(type, "tmpfs") && is_path(m->destination, "/dev"))

@@ -39,12 +39,14 @@ static int check_root(struct creation *c, struct oerr *e)
 	if (p[0] == '/' ? !(abs = strdup(p)) : asprintf(&abs, "%s/%s", c->bundle, p) < 0)
 		return oerr_set(e, "out of memory");
 	c->rootfs = realpath(abs, NULL);
-	if (!c->rootfs)
+	if (!c->rootfs && errno == ENOENT)
+		oerr_set(e, "%s/config.json: root.path: %s: no such directory: unpack the root file system there",
+			 c->bundle, abs);
+	else if (!c->rootfs)
 		oerr_errno(e, errno, "%s/config.json: root.path: %s", c->bundle, abs);
 	free(abs);
 	if (!c->rootfs)
-		return e->cause == ENOENT ? oerr_set(e, "%s: unpack the root file system there", e->text)
-					  : -1;
+		return -1;
 	if (stat(c->rootfs, &st) < 0 || !S_ISDIR(st.st_mode))
 		return oerr_set(e, "%s/config.json: root.path: %s: not a directory", c->bundle,
 				c->rootfs);

@@ -316,6 +316,8 @@ static int open_tmpfile(struct task *t, const struct path *dir, struct open_req 
 	r->walk &= ~WALK_DIRECTORY;
 	r->access = 0;
 	err = open_found(t->k, t, t->cred, &p, r, out);
+	if (!err)
+		(*out)->flags |= LX_O_TMPFILE; /* F_GETFL shows it */
 	dentry_put(p.dentry);
 	return err;
 }

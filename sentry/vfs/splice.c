@@ -41,17 +41,29 @@ static int64_t fetch(struct splice *s, size_t want)
 	return file_read_once(s->in, &u, &pos, 0);
 }
 
-/* n bytes have arrived at the sink: now they leave the source. */
-static void consume(struct splice *s, size_t n)
+/* n of the bytes fetched have arrived at the sink: these, and no others, leave the source. */
+static void consume(struct splice *s, size_t fetched, size_t n)
 {
 	struct uio u;
 
 	if (s->in_pos) {
 		*s->in_pos += (int64_t)n;
 	} else if (s->in->ops->peek) {
+		if (!n)
+			return;
 		uio_init_kernel(&u, s->buf, n);
 		(void)s->in->ops->read(s->in, &u, NULL, 0);
+	} else if ((s->in->mode & FMODE_HOST_POS) && n < fetched) {
+		(void)file_seek(s->in, (int64_t)n - (int64_t)fetched, LX_SEEK_CUR);
 	}
+}
+
+/* Where a file is read or written; NULL: a stream, or the host keeps the position. */
+static int64_t *own_position(struct file *f, int64_t *pos)
+{
+	if (f->mode & FMODE_STREAM)
+		return NULL;
+	return pos ? pos : f->mode & FMODE_HOST_POS ? NULL : &f->pos;
 }
 
 static int64_t store(struct splice *s, size_t n)
@@ -86,8 +98,7 @@ static int64_t splice_step(struct splice *s, size_t want, struct file **wait)
 		return n;
 	}
 	m = store(s, (size_t)n);
-	if (m > 0)
-		consume(s, (size_t)m);
+	consume(s, (size_t)n, m > 0 ? (size_t)m : 0);
 	return m;
 }
 
@@ -110,8 +121,8 @@ int64_t file_splice(struct task *t, struct file *in, int64_t *in_pos, struct fil
 
 	if (!buf)
 		return -LX_ENOMEM;
-	s.in_pos = in->mode & FMODE_STREAM ? NULL : in_pos ? in_pos : &in->pos;
-	s.out_pos = out->mode & FMODE_STREAM ? NULL : out_pos ? out_pos : &out->pos;
+	s.in_pos = own_position(in, in_pos);
+	s.out_pos = own_position(out, out_pos);
 	while (*done < len && now < SPLICE_CALL_MAX) {
 		uint64_t want = len - *done < SPLICE_BUF ? len - *done : SPLICE_BUF;
 
@@ -164,23 +175,25 @@ int64_t file_copy_range(struct task *t, struct file *in, int64_t *in_pos, struct
 			int64_t *out_pos, uint64_t len)
 {
 	AUTO_FREE uint8_t *buf = malloc(SPLICE_BUF);
-	struct splice s = { .t = t, .in = in, .out = out, .in_pos = in_pos, .out_pos = out_pos,
-			    .buf = buf };
+	struct splice s = { .t = t, .in = in, .out = out, .buf = buf };
 	uint64_t done = 0;
 
 	if (!buf)
 		return -LX_ENOMEM;
+	s.in_pos = own_position(in, in_pos);
+	s.out_pos = own_position(out, out_pos);
 	while (done < len && done < SPLICE_CALL_MAX) {
 		uint64_t want = len - done < SPLICE_BUF ? len - done : SPLICE_BUF;
-		int64_t n = fetch(&s, want);
+		int64_t got = fetch(&s, want), n = got;
 
-		if (n > 0)
-			n = store(&s, (size_t)n);
+		if (got > 0) {
+			n = store(&s, (size_t)got);
+			consume(&s, (size_t)got, n > 0 ? (size_t)n : 0);
+		}
 		if (n < 0 && !done)
 			return n;
 		if (n <= 0)
 			break;
-		consume(&s, (size_t)n);
 		done += (uint64_t)n;
 	}
 	return (int64_t)done;

@@ -203,7 +203,7 @@ static void world_on(struct superblock *sb, struct inode *root)
 	superblock_put(sb);
 }
 
-static void world_tmpfs(void)
+__attribute__((unused)) static void world_tmpfs(void)
 {
 	struct superblock *sb;
 	struct inode *root;
@@ -255,7 +255,7 @@ static long k_unlink(const char *name)
 {
 	return CALL(unlink, .pathname = U(name));
 }
-static long k_symlink(const char *target, const char *name)
+__attribute__((unused)) static long k_symlink(const char *target, const char *name)
 {
 	return CALL(symlink, .oldname = U(target), .newname = U(name));
 }
