@@ -11,6 +11,7 @@ struct plat_backend {
 	int (*probe)(char *why, size_t why_size);
 	int (*create)(const struct plat_config *cfg, struct plat **out);
 	int (*start)(struct plat *p);
+	void (*stop)(struct plat *p); /* NULL: nothing runs by itself */
 	void (*destroy)(struct plat *p);
 	const struct plat_caps *(*caps)(const struct plat *p);
 	int (*as_new)(struct plat *p, void *cookie, struct plat_as **out_as,

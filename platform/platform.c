@@ -46,6 +46,12 @@ int plat_start(struct plat *p)
 	return of(p)->start(p);
 }
 
+void plat_stop(struct plat *p)
+{
+	if (of(p)->stop)
+		of(p)->stop(p);
+}
+
 void plat_free(struct plat *p)
 {
 	of(p)->destroy(p);

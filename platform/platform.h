@@ -130,7 +130,11 @@ int plat_new(const struct plat_config *cfg, struct plat **out);
 /* Start threads (workers); after confinement. 0 or -errno. */
 int plat_start(struct plat *p);
 
-/* Kill everything guest, end and join the workers, free. Not on a worker. */
+/* Kill everything guest, end and join the workers: no trap comes after it. What the
+ * kernel still holds stays valid until plat_free(). Not on a worker. */
+void plat_stop(struct plat *p);
+
+/* plat_stop() when that was not done, then free. The kernel holds nothing any more. */
 void plat_free(struct plat *p);
 
 const struct plat_caps *plat_caps(const struct plat *p);

@@ -8,6 +8,7 @@
 #include "platform/base/bug.h"
 #include "platform/base/log.h"
 #include "platform/platform.h"
+#include "sentry/fs/proc/hostinfo.h"
 #include "sentry/fs/proc/proc.h"
 #include "sentry/fs/tty/tty.h"
 #include "sentry/hostpoll_impl.h"
@@ -33,8 +34,14 @@ static void copy_name(char dst[65], const char *src)
 
 static void first_lines(struct kernel *k)
 {
+	struct host_mem mem;
+
+	host_mem(&mem);
 	klog_printf(k, "%s version %s (%s)", KERNEL_SYSNAME, KERNEL_RELEASE, KERNEL_VERSION);
 	klog_printf(k, "runsc: user-space kernel, %u tasks at most", k->max_tasks);
+	klog_printf(k, "Memory: %lluK/%lluK available", (unsigned long long)(mem.free >> 10),
+		    (unsigned long long)(mem.total >> 10));
+	klog_printf(k, "smp: %u CPUs", host_cpus()->count);
 	klog_printf(k, "pid_max: default: %d minimum: 301", PID_MAX);
 }
 
@@ -128,7 +135,7 @@ int kernel_free(struct kernel *k)
 	pidtab_fini(k);
 	pthread_cond_destroy(&k->idle);
 	free(k);
-	return refs_report(stderr);
+	return refs_report(NULL);
 }
 
 /* ---- the lock and the ready list ---- */

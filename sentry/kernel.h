@@ -62,6 +62,7 @@ struct kernel {
 	char hostname[65], domainname[65]; /* [mu] */
 	bool host_network;	/* [I] */
 	uint32_t max_tasks, ntasks; /* [mu] */
+	uint32_t nstopped;	/* [mu] processes with tgroup.stopped set */
 	uint64_t boot_mono_ns;	/* [I] host CLOCK_MONOTONIC at boot */
 	int64_t boot_real_ns;	/* [I] CLOCK_REALTIME at boot */
 	uint64_t total_forks;	/* [mu] for /proc/stat */
@@ -83,9 +84,9 @@ int kernel_new(const struct kernel_params *p, struct plat *plat, struct kernel *
 /* Starts the event thread (timers, host fds) and the platform's workers. */
 int kernel_start(struct kernel *k);
 /* Kill all tasks and end the event thread. Without the kernel lock; idempotent. After
- * it come plat_free(), which ends the workers, and then kernel_free(). */
+ * it come plat_stop(), which ends the workers, kernel_free() and plat_free(). */
 void kernel_stop(struct kernel *k);
-/* Free all. Returns the number of leaked objects. */
+/* Free all. Returns the number of leaked objects; debug builds log them by type. */
 int kernel_free(struct kernel *k);
 
 void kernel_lock(struct kernel *k);

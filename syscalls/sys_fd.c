@@ -1,4 +1,5 @@
 /* Descriptors: dup, close, fcntl, flock and the generic part of ioctl. */
+#include "sentry/fs/pipe/pipe.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/file_io.h"
@@ -192,8 +193,9 @@ long sys_fcntl(struct task *t, const struct fcntl_args *a)
 	case LX_F_GETOWN_EX:
 		return owner_cmd(t, f, a->cmd, a->arg);
 	case LX_F_GETPIPE_SZ:
+		return pipe_get_size(f);
 	case LX_F_SETPIPE_SZ:
-		return f->ops->fcntl ? f->ops->fcntl(t, f, a->cmd, a->arg) : -LX_EBADF;
+		return pipe_set_size(f, (uint32_t)a->arg);
 	case LX_F_ADD_SEALS:
 	case LX_F_GET_SEALS:
 		return f->ops->fcntl ? f->ops->fcntl(t, f, a->cmd, a->arg) : -LX_EINVAL;
@@ -210,6 +212,8 @@ long sys_flock(struct task *t, const struct flock_args *a)
 	AUTO_PUT(file) struct file *f = NULL;
 	int err;
 
+	if (a->cmd & LX_LOCK_MAND)
+		return 0; /* mandatory locks are gone, and nobody is told */
 	if (op != LX_LOCK_SH && op != LX_LOCK_EX && op != LX_LOCK_UN)
 		return -LX_EINVAL;
 	f = fd_file(t, a->fd, &err);

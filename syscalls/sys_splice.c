@@ -77,8 +77,8 @@ long sys_sendfile(struct task *t, const struct sendfile_args *a)
 	err = check_pair(in, out);
 	if (err)
 		return err == -LX_EISDIR ? -LX_EINVAL : err;
-	/* Only what can be looked into or read again may be a source. */
-	if ((in->mode & FMODE_STREAM) && !in->ops->peek)
+	/* Only what has a position may be a source. */
+	if (in->mode & FMODE_STREAM)
 		return -LX_EINVAL;
 	if (out->flags & LX_O_APPEND)
 		return -LX_EINVAL;

@@ -103,7 +103,8 @@ long sys_newfstatat(struct task *t, const struct newfstatat_args *a)
 	struct kstat st;
 	int err;
 
-	if (a->flag & ~(LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH))
+	if (a->flag & ~(LX_AT_SYMLINK_NOFOLLOW | LX_AT_NO_AUTOMOUNT | LX_AT_EMPTY_PATH |
+			LX_AT_STATX_SYNC_TYPE))
 		return -LX_EINVAL;
 	err = getattr_at(t, a->dfd, a->filename, at_to_walk(a->flag), &st);
 	return err ? err : stat_out(t, &st, a->statbuf);

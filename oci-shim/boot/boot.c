@@ -3,6 +3,7 @@
 #include "oci-shim/boot/boot.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,6 +25,7 @@
 struct boot_state {
 	const struct launch *l;
 	int report;
+	int gofer; /* debug builds: keeps the gofer waiting until the very end; -1 */
 	struct plat *plat;
 	struct kernel *k;
 	struct container *c;
@@ -141,10 +143,12 @@ static void spawn_init(struct boot_state *b)
 __attribute__((noreturn)) static void finish(struct boot_state *b, int status)
 {
 #ifndef NDEBUG
-	int leaked = kernel_free(b->k);
-
-	if (leaked)
-		log_error("%d objects leaked", leaked);
+	kernel_stop(b->k);
+	plat_stop(b->plat);
+	container_release(b->c);
+	if (kernel_free(b->k))
+		log_error("objects were leaked");
+	plat_free(b->plat);
 #endif
 	container_finish(b->c, status);
 	_exit(0);
@@ -152,7 +156,7 @@ __attribute__((noreturn)) static void finish(struct boot_state *b, int status)
 
 void sentry_main(const struct launch *l, int proxy, int gofer, int report, pid_t proxy_pid)
 {
-	struct boot_state b = { .l = l, .report = report };
+	struct boot_state b = { .l = l, .report = report, .gofer = -1 };
 	struct oerr e = { 0 };
 
 	prctl(PR_SET_NAME, "runsc-sentry");
@@ -165,7 +169,10 @@ void sentry_main(const struct launch *l, int proxy, int gofer, int report, pid_t
 	make_platform(&b);
 	make_kernel(&b, l->control_fd, proxy, proxy_pid);
 	confine_last_words(report);
-	if (confine_tree(&e) < 0 || confine_filter(l->o->network == NET_HOST, &e) < 0)
+#ifndef NDEBUG
+	b.gofer = fcntl(gofer, F_DUPFD_CLOEXEC, 0);
+#endif
+	if (confine_tree(&e) < 0 || confine_filter(&e) < 0)
 		fail(&b, &e);
 	log_info("confined");
 	if (boot_mounts(b.k, l, gofer, &e) < 0)

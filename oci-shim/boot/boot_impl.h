@@ -19,7 +19,7 @@ int confine_begin(const struct launch *l, struct oerr *e);
 /* Empty root, no capabilities, dumpable for the sentry's own cross-process copies. */
 int confine_tree(struct oerr *e);
 /* The system-call filter; no turning back. */
-int confine_filter(bool host_network, struct oerr *e);
+int confine_filter(struct oerr *e);
 /* Crashes and forbidden calls leave a last word in the report and the debug log. */
 void confine_last_words(int report_fd);
 

@@ -90,17 +90,13 @@ int confine_tree(struct oerr *e)
 	return 0;
 }
 
-int confine_filter(bool host_network, struct oerr *e)
+int confine_filter(struct oerr *e)
 {
 	struct sock_fprog prog = {
-		.len = sizeof(filter_base) / sizeof(filter_base[0]),
+		.len = sizeof(sentry_filter) / sizeof(sentry_filter[0]),
 	};
-	const struct sock_filter *f = filter_base;
+	const struct sock_filter *f = sentry_filter;
 
-	if (host_network) {
-		f = filter_host_net;
-		prog.len = sizeof(filter_host_net) / sizeof(filter_host_net[0]);
-	}
 	memcpy(&prog.filter, &f, sizeof(f)); /* the kernel only reads it */
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &prog) < 0)
 		return oerr_errno(e, errno, "the sentry's system-call filter");

@@ -1,12 +1,11 @@
 /* A build-time tool: prints the sentry's system-call filter as C, made with libseccomp.
- * Two filters: without and with sockets of the host's network. What is not listed
- * ends in SIGSYS, whose handler leaves a last word and ends the sandbox. */
+ * Sockets are in it in every network mode: without a network they reach no further
+ * than the loopback of the sentry's own namespace. What is not listed ends in SIGSYS, whose handler leaves a last word and ends the sandbox. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,13 +36,11 @@ static const int plain[] = {
 	/* files and memory objects */
 	SCMP_SYS(read), SCMP_SYS(write), SCMP_SYS(pread64), SCMP_SYS(pwrite64),
 	SCMP_SYS(preadv2), SCMP_SYS(pwritev2),
-	SCMP_SYS(close), SCMP_SYS(fstat), SCMP_SYS(lseek), SCMP_SYS(ftruncate),
-	SCMP_SYS(fallocate), SCMP_SYS(fsync), SCMP_SYS(fdatasync), SCMP_SYS(memfd_create),
-	SCMP_SYS(copy_file_range),
+	SCMP_SYS(close), SCMP_SYS(lseek), SCMP_SYS(ftruncate),
+	SCMP_SYS(fallocate), SCMP_SYS(fsync), SCMP_SYS(memfd_create),
 	/* waiting */
 	SCMP_SYS(poll), SCMP_SYS(epoll_wait), SCMP_SYS(epoll_ctl), SCMP_SYS(timerfd_settime),
-	SCMP_SYS(futex), SCMP_SYS(clock_gettime), SCMP_SYS(clock_nanosleep),
-	SCMP_SYS(restart_syscall),
+	SCMP_SYS(futex), SCMP_SYS(clock_gettime),
 	/* messages: the gofer, the control channel, donated fds, stdio that is a socket */
 	SCMP_SYS(sendmsg), SCMP_SYS(recvmsg), SCMP_SYS(accept4), SCMP_SYS(getsockopt),
 	/* memory */
@@ -51,17 +48,14 @@ static const int plain[] = {
 	/* stubs */
 	SCMP_SYS(process_vm_readv), SCMP_SYS(process_vm_writev), SCMP_SYS(kill),
 	SCMP_SYS(tgkill), SCMP_SYS(waitid), SCMP_SYS(pidfd_open), SCMP_SYS(pidfd_getfd),
-	SCMP_SYS(pipe2), SCMP_SYS(clock_getres),
+	SCMP_SYS(pipe2),
 	/* threads */
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigaction), /* pthread_create, once */
-	SCMP_SYS(sched_yield), SCMP_SYS(sched_setaffinity), SCMP_SYS(set_robust_list),
-	SCMP_SYS(rseq), SCMP_SYS(gettid), SCMP_SYS(getpid),
+	SCMP_SYS(sched_yield), SCMP_SYS(sched_setaffinity), SCMP_SYS(gettid), SCMP_SYS(rseq),
 	/* facts */
 	SCMP_SYS(getrandom), SCMP_SYS(sysinfo),
-};
-
-static const int net_plain[] = {
+	/* sockets */
 	SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(connect), SCMP_SYS(shutdown),
 	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(setsockopt),
 };
@@ -85,7 +79,7 @@ static void allow_values(scmp_filter_ctx c, int nr, unsigned arg, const uint64_t
 #define ALLOW_VALUES(c, nr, arg, v) \
 	allow_values(c, SCMP_SYS(nr), arg, v, sizeof(v) / sizeof((v)[0]))
 
-static void conditional(scmp_filter_ctx c, bool net)
+static void conditional(scmp_filter_ctx c)
 {
 	static const uint64_t ttys[] = {
 		0x5401 /* TCGETS */, 0x5402, 0x5403, 0x5404 /* TCSETS, W, F */,
@@ -103,7 +97,7 @@ static void conditional(scmp_filter_ctx c, bool net)
 		F_GETFD, F_SETFD, F_GETFL, F_SETFL, F_DUPFD_CLOEXEC, 1032 /* F_GETPIPE_SZ */,
 		1033 /* F_ADD_SEALS */, 1034 /* F_GET_SEALS */,
 	};
-	static const uint64_t families[] = { AF_INET, AF_INET6 };
+	static const uint64_t families[] = { AF_INET, AF_INET6, AF_NETLINK };
 	static const uint64_t names[] = { PR_SET_NAME };
 	uint64_t thread = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
 			  CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
@@ -116,27 +110,28 @@ static void conditional(scmp_filter_ctx c, bool net)
 			       SCMP_CMP(2, SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)), "mprotect");
 	/* Threads only. clone3 hides its flags: libc falls back to clone. */
 	check(seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
-			       SCMP_CMP(0, SCMP_CMP_EQ, thread)), "clone");
+			       SCMP_CMP(0, SCMP_CMP_EQ, thread, 0)), "clone");
 	check(seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0), "clone3");
+	/* libc tries it for every thread and does well without. */
+	check(seccomp_rule_add(c, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(set_robust_list), 0),
+	      "set_robust_list");
 	/* fstat(2) as libc makes it: an fd and no path. */
 	check(seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(newfstatat), 1,
-			       SCMP_CMP(3, SCMP_CMP_EQ, AT_EMPTY_PATH)), "newfstatat");
+			       SCMP_CMP(3, SCMP_CMP_EQ, AT_EMPTY_PATH, 0)), "newfstatat");
 	/* The listeners' own ioctls ('!'), and what terminals given from outside need;
 	 * not TIOCSTI, TIOCSCTTY, TIOCLINUX, TIOCSETD. */
 	check(seccomp_rule_add(c, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
 			       SCMP_CMP(1, SCMP_CMP_MASKED_EQ, 0xff00, 0x2100)), "ioctl");
-	ncalls += 4;
+	ncalls += 5;
 	ALLOW_VALUES(c, ioctl, 1, ttys);
+	ALLOW_VALUES(c, ioctl, 1, netdev);
+	ncalls -= 2; /* ioctl is counted already */
 	ALLOW_VALUES(c, fcntl, 1, fcntls);
 	ALLOW_VALUES(c, prctl, 0, names);
-	if (!net)
-		return;
-	ncalls--;
-	ALLOW_VALUES(c, ioctl, 1, netdev);
 	ALLOW_VALUES(c, socket, 0, families);
 }
 
-static void emit(const char *name, bool net)
+static void emit(const char *name)
 {
 	scmp_filter_ctx c = seccomp_init(SCMP_ACT_TRAP);
 	struct sock_filter f[4096];
@@ -150,20 +145,17 @@ static void emit(const char *name, bool net)
 	check(seccomp_attr_set(c, SCMP_FLTATR_CTL_OPTIMIZE, 2), "optimize");
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		allow(c, plain[i]);
-	for (size_t i = 0; net && i < sizeof(net_plain) / sizeof(net_plain[0]); i++)
-		allow(c, net_plain[i]);
-	conditional(c, net);
+	conditional(c);
 	check(seccomp_export_bpf(c, fileno(tmp)), "export");
 	rewind(tmp);
 	n = fread(f, sizeof(f[0]), 4096, tmp);
 	fclose(tmp);
 	seccomp_release(c);
-	if (!net && ncalls > MAX_CALLS) {
+	if (ncalls > MAX_CALLS) {
 		fprintf(stderr, "filter_gen: %u calls, more than %d\n", ncalls, MAX_CALLS);
 		exit(1);
 	}
-	printf("/* %u calls */\n#define %s_CALLS %u\nstatic const struct sock_filter %s[] = {\n",
-	       ncalls, net ? "FILTER_HOST_NET" : "FILTER_BASE", ncalls, name);
+	printf("/* %u calls */\nstatic const struct sock_filter %s[] = {\n", ncalls, name);
 	for (size_t i = 0; i < n; i++)
 		printf("\t{ 0x%04x, %u, %u, 0x%08x },\n", f[i].code, f[i].jt, f[i].jf, f[i].k);
 	printf("};\n");
@@ -172,7 +164,6 @@ static void emit(const char *name, bool net)
 int main(void)
 {
 	printf("/* Made by filter_gen. */\n");
-	emit("filter_base", false);
-	emit("filter_host_net", true);
+	emit("sentry_filter");
 	return 0;
 }

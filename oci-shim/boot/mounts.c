@@ -7,6 +7,7 @@
 #include "platform/base/log.h"
 #include "sentry/fs/gofer/gofer_client.h"
 #include "sentry/fs/overlay/overlay.h"
+#include "sentry/fs/sys/cgroup.h"
 #include "sentry/kernel.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_stat.h"
@@ -138,20 +139,27 @@ static int attach(struct boot *b, const char *dest, struct superblock *sb, struc
 	return r;
 }
 
-static int mount_type(struct boot *b, const char *dest, const char *type, const char *source,
-		      const char *data, uint32_t flags)
+static int mount_fs(struct boot *b, const char *dest, const struct fs_type *fs,
+		    const char *source, const char *data, uint32_t flags)
 {
-	const struct fs_type *fs = fs_type_lookup(type);
 	struct superblock *sb;
 	struct inode *root;
 	int r;
 
-	if (!fs)
-		return -LX_ENODEV;
-	r = fs->mount(b->k, source ? source : type, data && data[0] ? data : NULL, &sb, &root);
+	if (!source)
+		source = fs->name;
+	r = fs->mount(b->k, source, data && data[0] ? data : NULL, &sb, &root);
 	if (r < 0)
 		return r;
-	return attach(b, dest, sb, root, flags, source ? source : type, data);
+	return attach(b, dest, sb, root, flags, source, data);
+}
+
+static int mount_type(struct boot *b, const char *dest, const char *type, const char *source,
+		      const char *data, uint32_t flags)
+{
+	const struct fs_type *fs = fs_type_lookup(type);
+
+	return fs ? mount_fs(b, dest, fs, source, data, flags) : -LX_ENODEV;
 }
 
 /* The guest's cgroups are the host's business; it sees one group with its limits. */
@@ -172,9 +180,7 @@ static int mount_cgroup(struct boot *b, const char *dest, uint32_t flags)
 	if (r->pids_limit > 0)
 		snprintf(data + n, sizeof(data) - (size_t)n, ",pids=%lld",
 			 (long long)r->pids_limit);
-	if (fs_type_lookup("cgroup2"))
-		return mount_type(b, dest, "cgroup2", "cgroup", data[0] ? data + 1 : NULL, flags);
-	return mount_type(b, dest, "tmpfs", "cgroup", "mode=755,size=64k", flags);
+	return mount_fs(b, dest, &cgroup2_type, "cgroup", data[0] ? data + 1 : NULL, flags);
 }
 
 static bool is_path(const char *a, const char *b)

@@ -85,18 +85,33 @@ static int load(struct creation *c, struct oerr *e)
 	return check_console(c, e);
 }
 
+/* From /etc/passwd alone: a static binary cannot load other name services. malloc'd. */
+static char *user_name(uid_t uid)
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	struct passwd *pw = NULL;
+	char *name;
+
+	while (f && (pw = fgetpwent(f)) && pw->pw_uid != uid)
+		;
+	name = strdup(pw ? pw->pw_name : "");
+	if (f)
+		fclose(f);
+	return name;
+}
+
 /* Everything in the state that does not depend on processes, and the private copy of
  * config.json: later edits of the bundle's have no effect. */
 static int fill_state(struct creation *c, struct oerr *e)
 {
-	struct passwd *pw = geteuid() == 0 ? NULL : getpwuid(geteuid());
+	char *owner = geteuid() == 0 ? strdup("root") : user_name(geteuid());
 	struct state *st = c->st;
 	int fd, r;
 
 	st->version = strdup(c->spec->version);
 	st->bundle = strdup(c->bundle);
 	st->rootfs = strdup(c->rootfs);
-	st->owner = strdup(pw ? pw->pw_name : geteuid() == 0 ? "root" : "");
+	st->owner = owner;
 	st->annotations = calloc(c->spec->nannotations + 1, sizeof(*st->annotations));
 	if (!st->version || !st->bundle || !st->rootfs || !st->owner || !st->annotations)
 		return oerr_set(e, "out of memory");

@@ -119,38 +119,42 @@ static int remember(struct state *st, const char *dir, struct oerr *e)
 	return 0;
 }
 
-/* Make dir and its missing parents; only the last one is ours to remove. 1: it was
- * there already. */
-static int make_dir(const struct hierarchy *h, const char *dir)
+static int made(const struct hierarchy *h, struct state *st, const char *dir, struct oerr *e)
+{
+	if (!h->v2 && strstr(h->controllers, ",cpuset,"))
+		cpuset_inherit(dir);
+	return remember(st, dir, e);
+}
+
+/* Make dir and its missing parents, and remember which are ours. */
+static int make_dir(const struct hierarchy *h, struct state *st, const char *dir, struct oerr *e)
 {
 	char buf[1600];
 	size_t base = strlen(h->mount);
+	int tries = 0;
 
+again:
 	if (mkdir(dir, 0755) == 0)
-		goto made;
+		return made(h, st, dir, e);
 	if (errno == EEXIST)
-		return 1;
-	if (errno != ENOENT)
-		return -errno;
+		return 0;
+	/* Somebody else's end may take a parent away while it is empty. */
+	if (errno != ENOENT || tries++ == 10)
+		return oerr_errno(e, errno, "cgroup %s", dir);
 	snprintf(buf, sizeof(buf), "%s", dir);
 	for (char *p = buf + base + 1; *p; p++) {
 		if (*p != '/')
 			continue;
 		*p = 0;
 		if (mkdir(buf, 0755) == 0) {
-			if (!h->v2 && strstr(h->controllers, ",cpuset,"))
-				cpuset_inherit(buf);
-		} else if (errno != EEXIST) {
-			return -errno;
+			if (made(h, st, buf, e) < 0)
+				return -1;
+		} else if (errno != EEXIST && errno != ENOENT) {
+			return oerr_errno(e, errno, "cgroup %s", buf);
 		}
 		*p = '/';
 	}
-	if (mkdir(dir, 0755) < 0)
-		return errno == EEXIST ? 1 : -errno;
-made:
-	if (!h->v2 && strstr(h->controllers, ",cpuset,"))
-		cpuset_inherit(dir);
-	return 0;
+	goto again;
 }
 
 static int open_one(struct cgroup *cg, const char *dir, bool v2)
@@ -185,10 +189,7 @@ static int create_in(const struct hierarchy *h, const char *rel, struct state *s
 		snprintf(dir, sizeof(dir), "%s%s", h->mount, rel);
 	else
 		snprintf(dir, sizeof(dir), "%s%s/%s", h->mount, h->self[1] ? h->self : "", rel);
-	r = make_dir(h, dir);
-	if (r < 0)
-		return oerr_errno(e, -r, "cgroup %s", dir);
-	if (r == 0 && remember(st, dir, e) < 0)
+	if (make_dir(h, st, dir, e) < 0)
 		return -1;
 	r = open_one(cg, dir, h->v2);
 	if (r < 0)
@@ -206,7 +207,7 @@ static int create_in(const struct hierarchy *h, const char *rel, struct state *s
 int cgroup_create(const struct runsc_opts *o, const struct oci_spec *spec, struct state *st,
 		  struct cgroup *cg, struct oerr *e)
 {
-	struct hierarchy h[STATE_MAX_CGROUPS];
+	struct hierarchy h[CGROUP_MAX_HIERARCHIES];
 	char rel[1100];
 	bool must = limits_asked(&spec->res) || (spec->cgroups_path && o->privileged);
 	struct oerr first = { 0 };
@@ -223,7 +224,7 @@ int cgroup_create(const struct runsc_opts *o, const struct oci_spec *spec, struc
 	}
 	if (!o->privileged && !must)
 		return 0;
-	n = hierarchies(h, STATE_MAX_CGROUPS);
+	n = hierarchies(h, CGROUP_MAX_HIERARCHIES);
 	for (unsigned i = 0; i < n; i++) {
 		if (create_in(&h[i], rel, st, cg, e) == 0)
 			continue;
@@ -243,13 +244,24 @@ fail:
 	return -1;
 }
 
+/* A directory made on the way to the container's own. */
+static bool is_parent(const struct state *st, unsigned i)
+{
+	size_t n = strlen(st->cgroups[i]);
+
+	for (unsigned j = 0; j < st->ncgroups; j++)
+		if (!strncmp(st->cgroups[j], st->cgroups[i], n) && st->cgroups[j][n] == '/')
+			return true;
+	return false;
+}
+
 void cgroup_open(const struct state *st, struct cgroup *cg)
 {
 	*cg = (struct cgroup){ .unified_fd = -1 };
 	for (unsigned i = 0; i < st->ncgroups; i++) {
 		struct statfs fs;
 
-		if (statfs(st->cgroups[i], &fs) == 0)
+		if (!is_parent(st, i) && statfs(st->cgroups[i], &fs) == 0)
 			open_one(cg, st->cgroups[i], (unsigned long)fs.f_type == CGROUP2_MAGIC);
 	}
 }
@@ -342,29 +354,41 @@ int cgroup_remove(struct state *st, struct oerr *e)
 	int err = 0;
 
 	for (unsigned i = st->ncgroups; i-- > 0;) {
-		int r = remove_one(st->cgroups[i]);
+		int r;
 
+		/* A parent may hold other containers by now: then it stays. */
+		if (is_parent(st, i)) {
+			rmdir(st->cgroups[i]);
+			continue;
+		}
+		r = remove_one(st->cgroups[i]);
 		if (r < 0) {
 			oerr_errno(e, -r, "cgroup %s", st->cgroups[i]);
 			err = -1;
 		}
-		free(st->cgroups[i]);
 	}
-	st->ncgroups = 0;
+	while (st->ncgroups)
+		free(st->cgroups[--st->ncgroups]);
 	return err;
 }
 
 void cgroup_kill(const struct state *st)
 {
+	unsigned first = st->ncgroups;
+
 	for (unsigned i = 0; i < st->ncgroups; i++) {
 		char path[1600];
 
+		if (is_parent(st, i))
+			continue;
+		if (first == st->ncgroups)
+			first = i;
 		snprintf(path, sizeof(path), "%s/cgroup.kill", st->cgroups[i]);
 		if (write_file(path, "1") == 0)
 			return;
 	}
-	if (st->ncgroups)
-		while (wait_for_member(st->cgroups[0], true))
+	if (first < st->ncgroups)
+		while (wait_for_member(st->cgroups[first], true))
 			;
 }
 

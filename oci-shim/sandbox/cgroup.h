@@ -5,9 +5,11 @@
 
 #include "oci-shim/state/state.h"
 
+#define CGROUP_MAX_HIERARCHIES 16
+
 struct cgroup {
 	int unified_fd;		/* for CLONE_INTO_CGROUP, -1: none */
-	int task_fds[STATE_MAX_CGROUPS]; /* v1 "tasks" files for cgroup_join() */
+	int task_fds[CGROUP_MAX_HIERARCHIES]; /* v1 "tasks" files for cgroup_join() */
 	unsigned ntask_fds;
 };
 

@@ -133,6 +133,22 @@ static void sentry_gone(struct proxy *p, const char *who, int pidfd)
 	report_send(p->report, REPORT_ERROR, 0, 0, &e);
 }
 
+/* The gofer ends by itself when the sentry lets go of it: then the sentry's own end is
+ * near, and says more. */
+static bool gofer_hung_up(struct proxy *p)
+{
+	siginfo_t si = { 0 };
+
+	if (waitid(P_PIDFD, (id_t)p->gofer_fd, &si, WEXITED | WNOWAIT) < 0 ||
+	    si.si_code != CLD_EXITED || si.si_status != 0)
+		return false;
+	wait_child(p->gofer);
+	close(p->gofer_fd);
+	p->gofer_fd = -1;
+	p->gofer = 0;
+	return true;
+}
+
 /* What the command says. true: it wants an end. */
 static bool command_says(struct proxy *p)
 {
@@ -177,7 +193,9 @@ void proxy_loop(struct proxy *p)
 		}
 		if (pf[0].revents)
 			forward_signals(p, sfd);
-		if (pf[1].revents && take_exit(p, &status)) {
+		/* The word comes before the ends it announces, but poll may have looked
+		 * at the socket first and at the processes later. */
+		if ((pf[1].revents || pf[2].revents || pf[3].revents) && take_exit(p, &status)) {
 			reap_children(p, false);
 			die_like(status);
 		}
@@ -189,7 +207,7 @@ void proxy_loop(struct proxy *p)
 			sentry_gone(p, "kernel process", p->sentry_fd);
 			break;
 		}
-		if (pf[3].revents) {
+		if (pf[3].revents && !gofer_hung_up(p)) {
 			sentry_gone(p, "file server", p->gofer_fd);
 			break;
 		}
@@ -273,19 +291,21 @@ static void make_children(struct launch *l, struct proxy *p)
 	}
 	if (l->o->network == NET_NONE)
 		flags |= CLONE_NEWNET;
+	/* The gofer first: it prepares its tree while the kernel makes the sentry's
+	 * namespaces, of which the network's takes longest. */
+	p->gofer = clone_process(CLONE_NEWNS, -1, &p->gofer_fd);
+	if (p->gofer == 0)
+		gofer_main(l, gof[0], p->report);
+	if (p->gofer < 0) {
+		oerr_errno(&e, -p->gofer, "making the gofer's mount namespace");
+		fail(p->report, &e);
+	}
 	p->sentry = clone_process(flags, -1, &p->sentry_fd);
 	if (p->sentry == 0)
 		sentry_main(l, ctl[1], gof[1], p->report, self);
 	if (p->sentry < 0) {
 		oerr_errno(&e, -p->sentry,
 			   "making the sandbox's namespaces: are user namespaces allowed? (sysctl user.max_user_namespaces)");
-		fail(p->report, &e);
-	}
-	p->gofer = clone_process(CLONE_NEWNS, -1, &p->gofer_fd);
-	if (p->gofer == 0)
-		gofer_main(l, gof[0], p->report);
-	if (p->gofer < 0) {
-		oerr_errno(&e, -p->gofer, "making the gofer's mount namespace");
 		report_send(p->report, REPORT_ERROR, 0, 0, &e);
 		reap_children(p, true);
 		_exit(1);

@@ -13,7 +13,7 @@
 #include "oci-shim/opts.h"
 #include "oci-shim/spec/spec.h"
 
-#define STATE_MAX_CGROUPS 16
+#define STATE_MAX_CGROUPS 64
 
 enum cstatus { ST_CREATING, ST_CREATED, ST_RUNNING, ST_PAUSED, ST_STOPPED };
 
@@ -29,7 +29,7 @@ struct state {
 	enum cstatus status;	/* as recorded; state_status() for the truth */
 	enum cstatus paused_from; /* what a resume goes back to */
 	struct state_proc init, sentry;
-	char *cgroups[STATE_MAX_CGROUPS]; /* directories we made, in order of making */
+	char *cgroups[STATE_MAX_CGROUPS]; /* directories we made, parents first */
 	unsigned ncgroups;
 	char *freezer;		/* file to write to for pause, or NULL */
 	bool freezer_v2;

@@ -104,7 +104,9 @@ int refs_report(FILE *out)
 
 		if (!type || n == 0)
 			continue;
-		fprintf(out, "%s %d\n", type, n);
+		if (out)
+			fprintf(out, "LEAK %s %d\n", type, n);
+		log_error("LEAK %s %d", type, n);
 		total += n;
 	}
 #else

@@ -28,8 +28,8 @@ static inline int refs_count(const struct refs *r)
 	return atomic_load_explicit(&r->count, memory_order_relaxed);
 }
 
-/* Print "type count" for every type with live objects; returns their number
- * (always 0 in release builds, which do not count). */
+/* Log, and print to out unless it is NULL, "LEAK type count" for every type with live
+ * objects; returns their number (always 0 in release builds, which do not count). */
 int refs_report(FILE *out);
 
 #endif

@@ -111,6 +111,7 @@ static struct plat_as *as_alloc(struct unotify *u)
 	atomic_store(&as->krefs, 1);
 	as->u = u;
 	list_init(&as->link);
+	list_init(&as->dying);
 	list_init(&as->threads);
 	list_init(&as->chunks);
 	return as;
@@ -301,16 +302,23 @@ void unotify_as_put(struct plat_as *as)
 	as_put_obj(as);
 }
 
+void as_kill_locked(struct plat_as *as)
+{
+	if (as->killed)
+		return;
+	as->killed = true;
+	if (!as->pid || as->reaped)
+		return;
+	kill(as->pid, SIGKILL);
+	list_push_back(&as->u->dying, &as->dying);
+}
+
 void unotify_as_kill(struct plat_as *as)
 {
 	struct unotify *u = as->u;
 
 	mutex_lock(&u->mu);
-	if (!as->killed) {
-		as->killed = true;
-		if (as->pid && !as->reaped)
-			kill(as->pid, SIGKILL);
-	}
+	as_kill_locked(as);
 	mutex_unlock(&u->mu);
 }
 
@@ -406,6 +414,7 @@ static int new_in_fork(struct plat_thread *parent, void *cookie, struct plat_thr
 			list_push_back(&as->chunks, &c->link);
 			list_push_back(&u->spaces, &as->link);
 			th->clone_fork = true;
+			th->from = parent->as;
 			parent->lent_place = place;
 		} else {
 			place_release_locked(parent->as, (unsigned)place);
@@ -466,72 +475,171 @@ void unotify_release(struct plat_thread *th)
 	thread_put(th);
 }
 
-/* The stub died: tell the kernel about threads it has not let go of. */
-static void bury(struct unotify *u, struct plat_as *as, int signo)
+/* A thread is gone: out of the tables; the kernel hears of it unless it has let go of
+ * it or killed the space itself. Under u->mu, which it drops. */
+static void bury_thread(struct unotify *u, struct plat_thread *th, int signo)
 {
 	struct plat_trap trap = { .kind = PLAT_TRAP_DIED, .signo = signo };
+	void *cookie = NULL;
+
+	thread_unlink_locked(th);
+	atomic_store(&th->state, TH_GONE);
+	if (!th->as->killed && th->cookie) {
+		cookie = th->cookie;
+		u->cfg.ops->cookie_get(cookie);
+	}
+	mutex_unlock(&u->mu);
+	if (cookie) {
+		u->cfg.ops->trap(cookie, &trap);
+		u->cfg.ops->cookie_put(cookie);
+	}
+	thread_put(th);
+}
+
+static uint32_t born_as(const struct plat_thread *th)
+{
+	return *(const volatile uint32_t *)&th->slot->born;
+}
+
+/* Which thread will never report? Its listener is dead; or the space that was to make
+ * it is gone and never did; or the host process made for it (pid) ended before it could
+ * say who it is. Slots are the guest's to write: a lie costs it its own child, which is
+ * killed when it comes with a token that nobody waits for. Under u->mu. */
+static struct plat_thread *lost_newborn(struct unotify *u, const struct listener *l,
+					const struct plat_as *from, pid_t pid)
+{
+	struct plat_thread *th;
+
+	list_for_each (th, &u->newborn, pending) {
+		if (l && th->as->l == l)
+			return th;
+		if (from && th->from == from) {
+			th->from = NULL;
+			if (!born_as(th))
+				return th;
+		}
+		if (pid && th->clone_fork && born_as(th) == (uint32_t)pid)
+			return th;
+	}
+	return NULL;
+}
+
+static void bury_newborn(struct unotify *u, const struct listener *l, const struct plat_as *from,
+			 pid_t pid)
+{
 	struct plat_thread *th;
 
 	for (;;) {
-		void *cookie = NULL;
-
 		mutex_lock(&u->mu);
-		if (list_empty(&as->threads)) {
-			mutex_unlock(&u->mu);
+		th = lost_newborn(u, l, from, pid);
+		if (!th)
 			break;
-		}
-		th = list_first(&as->threads, struct plat_thread, link);
-		thread_unlink_locked(th);
-		atomic_store(&th->state, TH_GONE);
-		if (!as->killed && th->cookie) {
-			cookie = th->cookie;
-			u->cfg.ops->cookie_get(cookie);
-		}
-		mutex_unlock(&u->mu);
-		if (cookie) {
-			u->cfg.ops->trap(cookie, &trap);
-			u->cfg.ops->cookie_put(cookie);
-		}
-		thread_put(th);
+		bury_thread(u, th, SIGKILL);
 	}
+	mutex_unlock(&u->mu);
+}
+
+void newborn_sweep(struct unotify *u, struct listener *l)
+{
+	bury_newborn(u, l, NULL, 0);
+}
+
+/* The stub died: tell the kernel about threads it has not let go of. */
+static void bury(struct unotify *u, struct plat_as *as, int signo)
+{
+	for (;;) {
+		mutex_lock(&u->mu);
+		if (list_empty(&as->threads))
+			break;
+		bury_thread(u, list_first(&as->threads, struct plat_thread, link), signo);
+	}
+	mutex_unlock(&u->mu);
+	bury_newborn(u, NULL, as, 0);
 	as_put_obj(as);
 }
 
-/* Waits for stubs to end; ends with the zygote when the platform is taken down. */
+/* The space of a host process; marks it as reaped. Under u->mu. */
+static struct plat_as *reaped_as_locked(struct unotify *u, pid_t pid)
+{
+	struct plat_thread *th = tid_lookup_locked(u, pid);
+	struct plat_as *as = NULL;
+
+	/* The first thread stays in the table to the end, unless it never came. */
+	if (th && th->as->pid == pid) {
+		as = th->as;
+	} else {
+		list_for_each (as, &u->spaces, link)
+			if (as->pid == pid && !as->reaped)
+				break;
+		if (&as->link == &u->spaces)
+			as = NULL;
+	}
+	if (!as || as->reaped)
+		return NULL;
+	as->reaped = true;
+	list_del_init(&as->dying);
+	return as;
+}
+
+/* Take the exit of a child that has ended. Look first: the pid must stay taken until
+ * the books say it is gone. pid 0: any child, waiting for it. The child's pid; 0: that
+ * one still lives; -1: no children. */
+static pid_t reap_one(struct unotify *u, pid_t pid)
+{
+	struct plat_as *as;
+	siginfo_t si = { 0 };
+	int r;
+
+	do
+		r = waitid(pid ? P_PID : P_ALL, (id_t)pid, &si,
+			   WEXITED | WNOWAIT | __WALL | (pid ? WNOHANG : 0));
+	while (r < 0 && errno == EINTR);
+	if (r < 0)
+		return pid ? 0 : -1;
+	if (!si.si_pid)
+		return 0;
+	pid = si.si_pid;
+	mutex_lock(&u->mu);
+	as = reaped_as_locked(u, pid);
+	if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | __WALL) < 0)
+		log_debug("stub %d was reaped by another", pid);
+	if (pid == u->zygote && !u->stopping)
+		log_error("the zygote died (code %d, status %d): no program can be started any more",
+			  si.si_code, si.si_status);
+	mutex_unlock(&u->mu);
+	if (as)
+		bury(u, as,
+		     si.si_code == CLD_KILLED || si.si_code == CLD_DUMPED ? si.si_status : SIGKILL);
+	else
+		bury_newborn(u, NULL, NULL, pid);
+	return pid;
+}
+
+/* The longest killed of those that have not been reaped; 0: none. */
+static pid_t first_dying(struct unotify *u)
+{
+	pid_t pid = 0;
+
+	mutex_lock(&u->mu);
+	if (!list_empty(&u->dying))
+		pid = list_first(&u->dying, struct plat_as, dying)->pid;
+	mutex_unlock(&u->mu);
+	return pid;
+}
+
+/* Waits for stubs to end, and for the zygote when the platform is taken down. */
 void *reaper_main(void *arg)
 {
 	struct unotify *u = arg;
 
-	for (;;) {
-		struct plat_as *as, *found = NULL;
-		siginfo_t si = { 0 };
+	while (reap_one(u, 0) > 0) {
+		pid_t pid;
 
-		/* Look first: the pid must stay taken until the books say it is gone. */
-		if (waitid(P_ALL, 0, &si, WEXITED | WNOWAIT | __WALL) < 0) {
-			if (errno == EINTR)
-				continue;
-			break;
-		}
-		mutex_lock(&u->mu);
-		list_for_each (as, &u->spaces, link) {
-			if (as->pid == si.si_pid && !as->reaped) {
-				found = as;
-				as->reaped = true;
-				break;
-			}
-		}
-		waitid(P_PID, (id_t)si.si_pid, &si, WEXITED | WNOHANG | __WALL);
-		mutex_unlock(&u->mu);
-		if (si.si_pid == u->zygote) {
-			if (!u->stopping)
-				log_error("the zygote died (code %d, status %d)", si.si_code,
-					  si.si_status);
-			break;
-		}
-		if (found)
-			bury(u, found,
-			     si.si_code == CLD_KILLED || si.si_code == CLD_DUMPED ? si.si_status :
-										    SIGKILL);
+		/* A wait for any child looks at all of them, and many die together: go on
+		 * with those that are known to be on their way. */
+		do
+			pid = first_dying(u);
+		while (pid && reap_one(u, pid) > 0);
 	}
 	return NULL;
 }

@@ -45,7 +45,8 @@ struct stub_slot {
 	int32_t listener; /* zygote's child: the listener's fd + 1, or -errno */
 	uint32_t alive;	  /* cleared by the host when the thread is gone for good */
 	/* written by the sentry */
-	uint32_t ncmds, pad_;
+	uint32_t ncmds;
+	uint32_t born; /* a fork's child: its pid, from the host when it made it */
 	uint64_t token;
 	uint64_t sigframe; /* STUB_HELLO's answer: stack pointer for rt_sigreturn */
 	struct stub_cmd cmd[STUB_MAX_CMDS];

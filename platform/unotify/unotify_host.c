@@ -120,6 +120,7 @@ static int unotify_create(const struct plat_config *cfg, struct plat **out)
 	pthread_cond_init(&u->work, NULL);
 	pthread_cond_init(&u->quiet, NULL);
 	list_init(&u->spaces);
+	list_init(&u->dying);
 	list_init(&u->newborn);
 	list_init(&u->free_chunks);
 	list_init(&u->listener_queue);
@@ -161,23 +162,24 @@ static void kill_spare(struct unotify *u)
 	if (zygote_collect(u, u->spare.pipe, u->spare.chunk, &pid, &fd) == 0) {
 		close(fd);
 		kill(pid, SIGKILL);
-		waitpid(pid, NULL, __WALL);
+		while (waitid(P_PID, (id_t)pid, &(siginfo_t){ 0 }, WEXITED | __WALL) < 0 && errno == EINTR)
+			;
 	}
 	chunk_free(u, u->spare.chunk);
 }
 
-static void unotify_destroy(struct plat *p)
+static void unotify_stop(struct plat *p)
 {
 	struct unotify *u = (struct unotify *)(void *)p;
 	struct plat_as *as;
 
+	if (u->stopped)
+		return;
+	u->stopped = true;
 	mutex_lock(&u->mu);
 	u->stopping = true;
-	list_for_each (as, &u->spaces, link) {
-		as->killed = true;
-		if (as->pid && !as->reaped)
-			kill(as->pid, SIGKILL);
-	}
+	list_for_each (as, &u->spaces, link)
+		as_kill_locked(as);
 	pthread_cond_broadcast(&u->work);
 	mutex_unlock(&u->mu);
 	pthread_mutex_lock(&u->mu.m);
@@ -188,6 +190,14 @@ static void unotify_destroy(struct plat *p)
 	kill(u->zygote, SIGKILL);
 	if (u->reaper)
 		pthread_join(u->reaper, NULL);
+	u->reaper = 0;
+}
+
+static void unotify_destroy(struct plat *p)
+{
+	struct unotify *u = (struct unotify *)(void *)p;
+
+	unotify_stop(p);
 	close(u->zsock);
 	while (!list_empty(&u->free_chunks)) {
 		struct chunk *c = list_first(&u->free_chunks, struct chunk, link);
@@ -227,6 +237,7 @@ const struct plat_backend unotify_backend = {
 	.probe = unotify_probe,
 	.create = unotify_create,
 	.start = unotify_start,
+	.stop = unotify_stop,
 	.destroy = unotify_destroy,
 	.caps = unotify_caps,
 	.as_new = unotify_as_new,

@@ -47,6 +47,7 @@ struct plat_as {
 	pid_t pid;		/* [mu] 0: not known yet (fork under way) */
 	bool killed, reaped;	/* [mu] */
 	struct list link;	/* [mu] in u->spaces */
+	struct list dying;	/* [mu] in u->dying: killed, not reaped */
 	struct list threads;	/* [mu] */
 	struct list chunks;	/* [mu] */
 	uint8_t places[STUB_CHUNKS / 8]; /* [mu] chunk places in use */
@@ -88,6 +89,8 @@ struct plat_thread {
 	struct plat_thread *clone_child; /* expected clone: borrowed */
 	uint64_t clone_flags, clone_sp;
 	bool clone_fork, clone_tls; /* of a child: how it is to be made */
+	const struct plat_as *from; /* [mu] TH_NEW, fork: who makes it, only compared;
+				     * NULL: is gone */
 	uint64_t tls;
 	int lent_place;		/* fork: the place where the child's chunk is mapped here; -1 */
 	struct chunk *mapping;	/* own chunk that the batch maps; NULL: none */
@@ -111,14 +114,14 @@ struct unotify {
 		int pipe;
 	} spare;
 	struct plat_thread *tids[TID_BUCKETS]; /* [mu] */
-	struct list spaces;	/* [mu] */
+	struct list spaces, dying; /* [mu] */
 	struct list newborn;	/* [mu] threads in TH_NEW */
 	struct list free_chunks; /* [mu] */
 	unsigned nfree_chunks;
 	struct list listener_queue; /* [mu] */
 	pthread_cond_t work;	/* with mu.m: a listener waits, or stopping */
 	unsigned idle_workers, nworkers; /* [mu] */
-	bool stopping;		/* [mu] */
+	bool stopping, stopped;	/* [mu] */
 	pthread_t reaper;
 	pthread_cond_t quiet;	/* with mu.m: a worker ended */
 	uint8_t fp_init[4096 * 4]; /* an initial-state XSAVE image as signals carry it */
@@ -150,10 +153,13 @@ void thread_put(struct plat_thread *th);
 bool thread_unlink_locked(struct plat_thread *th); /* true: now put it, unlocked */
 struct plat_thread *tid_lookup_locked(struct unotify *u, pid_t tid);
 void tid_insert_locked(struct unotify *u, struct plat_thread *th);
+void as_kill_locked(struct plat_as *as);
 void place_release_locked(struct plat_as *as, unsigned place);
 void listener_put(struct listener *l);
 void as_put_obj(struct plat_as *as);
 void *reaper_main(void *arg);
+/* Nobody on this listener is left: its newborn threads will never come. */
+void newborn_sweep(struct unotify *u, struct listener *l);
 
 /* frame.c: registers and FPU state in the slot */
 void frame_template(struct unotify *u);

@@ -83,7 +83,9 @@ static void emit_mapped(struct build *b, unsigned idx, const uint64_t a[6], int 
 #define CLONE_THREAD_FLAGS                                                                     \
 	(0x100UL /* VM */ | 0x200 /* FS */ | 0x400 /* FILES */ | 0x800 /* SIGHAND */ |         \
 	 0x10000 /* THREAD */ | 0x40000 /* SYSVSEM */ | 0x200000 /* CHILD_CLEARTID */)
-#define CLONE_FORK_FLAGS (0x8000UL /* PARENT */ | 0x200000 /* CHILD_CLEARTID */ | 17 /* SIGCHLD */)
+#define CLONE_FORK_FLAGS                                                                       \
+	(0x8000UL /* PARENT */ | 0x100000 /* PARENT_SETTID */ | 0x200000 /* CHILD_CLEARTID */ | \
+	 17 /* SIGCHLD */)
 #define CLONE_SETTLS_ 0x80000UL
 
 static void emit_clone(struct build *b, unsigned idx, struct plat_thread *child)
@@ -102,7 +104,8 @@ static void emit_clone(struct build *b, unsigned idx, struct plat_thread *child)
 		child->clone_flags |= CLONE_SETTLS_;
 	child->clone_sp = child->slot_guest + STUB_SLOT_SIZE - 64;
 	th->clone_child = child;
-	emit(b, idx, SYS_clone, child->clone_flags, child->clone_sp, 0,
+	emit(b, idx, SYS_clone, child->clone_flags, child->clone_sp,
+	     child->clone_fork ? child->slot_guest + offsetof(struct stub_slot, born) : 0,
 	     child->slot_guest + offsetof(struct stub_slot, alive), child->tls, 0);
 	if (child->clone_fork)
 		emit(b, idx, (uint64_t)SYS_munmap | STUB_CMD_ALWAYS, child->chunk->guest,
@@ -477,6 +480,7 @@ static void *worker_main(void *arg)
 			list_del_init(&l->queue_link);
 			mutex_unlock(&u->mu);
 			serve(l);
+			newborn_sweep(u, l);
 			listener_put(l);
 			mutex_lock(&u->mu);
 			continue;

@@ -277,6 +277,23 @@ int container_serve(struct container *c)
 	return status;
 }
 
+void container_release(struct container *c)
+{
+	struct cproc *p;
+
+	kernel_lock(c->k);
+	list_for_each(p, &c->procs, link) {
+		if (p->tg)
+			tgroup_put(p->tg);
+		if (p->tty_file)
+			file_put(p->tty_file);
+		p->tg = NULL;
+		p->tty = NULL;
+		p->tty_file = NULL;
+	}
+	kernel_unlock(c->k);
+}
+
 void container_finish(struct container *c, int status)
 {
 	tell_proxy(c->init, status);

@@ -41,6 +41,9 @@ void container_start(struct container *c);
  * status of the container. */
 int container_serve(struct container *c);
 
+/* Drop what is held of the kernel's objects, between kernel_stop() and kernel_free(). */
+void container_release(struct container *c);
+
 /* Tell the first process's proxy; the last thing before the sentry exits. */
 void container_finish(struct container *c, int status);
 

@@ -212,6 +212,8 @@ static int spawn_with(struct container *c, struct cproc *p, const struct contain
 	} else if (!p->exited) {
 		p->tg = tg;
 		tgroup_get(tg);
+		if (c->p.native_signals && tg->tgid == 1)
+			tg->init_killable = true;
 	}
 	kernel_unlock(c->k);
 	return r;
@@ -257,15 +259,10 @@ int cproc_spawn(struct container *c, struct cproc *p, const struct container_pro
 	return r;
 }
 
-/* With native signals, one that would end an ordinary process ends pid 1 too.
- * Kernel lock held. */
-static bool ends_init(struct cproc *p, int signo)
+/* SIGKILL and SIGSTOP from outside reach pid 1 too; they count as the kernel's own. */
+static const struct ksiginfo *outside_info(int signo, const struct ksiginfo *info)
 {
-	struct task *t = p->tg->leader;
-
-	return p->c->p.native_signals && p == p->c->init && t && t->sighand &&
-	       (FATAL_DEFAULT & SIGBIT(signo)) && t->sighand->act[signo].handler == 0 &&
-	       !(t->sigmask & SIGBIT(signo));
+	return signo == 9 || signo == 19 ? NULL : info;
 }
 
 int cproc_signal(struct cproc *p, int signo, bool from_tty)
@@ -288,17 +285,10 @@ int cproc_signal(struct cproc *p, int signo, bool from_tty)
 			c->stop_status = signo;
 		}
 	} else {
-		bool end = ends_init(p, signo) &&
-			   (!from_tty || !p->tg->session || p->tg->session->fg_pgid == p->tg->pgid);
-
 		if (from_tty && p->tty)
 			host_tty_signal(c->k, p->tty, signo);
 		else
-			r = signal_send_group(p->tg, signo, &info);
-		if (end) {
-			c->stopping = true;
-			c->stop_status = signo;
-		}
+			r = signal_send_group(p->tg, signo, outside_info(signo, &info));
 	}
 	kernel_unlock(c->k);
 	return r;
@@ -317,7 +307,8 @@ int container_kill_all(struct container *c, int signo)
 	kernel_lock(c->k);
 	while (signo && (tg = tgroup_next(c->k, after))) {
 		after = tg->tgid;
-		if (!tg->zombie && signal_send_group(tg, signo, &info) < 0)
+		if (!tg->zombie &&
+		    signal_send_group(tg, signo, outside_info(signo, &info)) < 0)
 			log_debug("kill --all: signal %d for %d was not queued", signo, after);
 		tgroup_put(tg);
 	}

@@ -48,6 +48,7 @@ void stop_check(struct tgroup *tg, const struct task *leaving)
 	if (!any)
 		return;
 	tg->stopped = true;
+	tg->k->nstopped++;
 	tg->stop_reported = false;
 	tg->continued = false;
 	notify_parent(tg, LX_CLD_STOPPED);
@@ -82,6 +83,7 @@ void stop_end(struct tgroup *tg, bool report)
 	if (!tg->stop_pending)
 		return;
 	tg->stop_pending = false;
+	tg->k->nstopped -= was_stopped;
 	tg->stopped = false;
 	list_for_each(t, &tg->tasks, tg_link) {
 		if (t->state != TASK_STOPPED)

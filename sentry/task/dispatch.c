@@ -14,6 +14,8 @@
 #include "syscalls/abi/syscall_table.h"
 
 #define NR_restart_syscall 219
+/* How long a thread that is to die may take to answer a kick. */
+#define KILL_PATIENCE_NS 500000000ULL
 
 _Thread_local struct task *task_current;
 
@@ -378,8 +380,8 @@ void task_interrupt(struct task *t)
 	/* A guest can spin in the stub's code with the kick blocked. */
 	if (!t->tg->kill_timer.heap_idx &&
 	    (t->killed || ((t->pending.set | t->tg->pending.set) & kill)) &&
-	    ktimer_arm(t->k, &t->tg->kill_timer, ktime_mono() + 500000000ULL) < 0)
-		tgroup_kill_timer(&t->tg->kill_timer);
+	    ktimer_arm(t->k, &t->tg->kill_timer, ktime_mono() + KILL_PATIENCE_NS) < 0)
+		log_warn("process %d: no memory for the kill timer", t->tg->tgid);
 }
 
 static void cookie_get(void *cookie)

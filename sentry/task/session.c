@@ -50,6 +50,9 @@ void pgrp_check_orphan(struct tgroup *tg, const struct tgroup *parent)
 		parent = tg->parent;
 	if (!parent || parent->pgid == pgid || parent->session != tg->session)
 		return;
+	/* The search below looks at the whole group: not when there is nothing to find. */
+	if (!k->nstopped)
+		return;
 	if (!pgrp_would_be_orphan(k, pgid, leaving) || !has_stopped(k, pgid))
 		return;
 	members = pgrp_members(k, pgid);

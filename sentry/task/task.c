@@ -153,13 +153,17 @@ void task_unpin(struct task *t)
 	}
 }
 
+void task_wait_unpinned(const struct task *t)
+{
+	while (atomic_load(&t->pins) & PIN_COUNT)
+		task_yield();
+}
+
 void task_release_pt(struct task *t, struct plat_thread *pt)
 {
 	if (t->defer_pt) {
-		/* A second execve while an old resume is still on its way out: its thread
-		 * only needs the CPU to finish. */
-		while (atomic_load(&t->pins) & PIN_COUNT)
-			task_yield();
+		/* A second execve while an old resume is still on its way out. */
+		task_wait_unpinned(t);
 		plat_thread_release(t->defer_pt);
 		task_put(t);
 	}

@@ -166,7 +166,7 @@ struct tgroup {			/* a process */
 	bool stopped, stop_reported, continued; /* job control, for wait4 */
 	int stop_sig;
 	bool stop_pending;		/* its threads are to stop (signal/stop.c) */
-	bool init_killable;		/* pid 1 had a fatal fault: no longer protected */
+	bool init_killable;		/* pid 1 without its protection: `do`, or a fatal fault */
 	bool subreaper;
 	bool did_exec;
 	bool autoreap;			/* parent ignores SIGCHLD */

@@ -294,6 +294,7 @@ static void process_exit(struct tgroup *tg)
 	if (!tg->exiting)
 		tg->exit_code = tg->leader->exit_code;
 	tg->exiting = true;
+	k->nstopped -= tg->stopped;
 	tg->stop_pending = tg->stopped = tg->continued = false;
 	posix_timers_free(tg);
 	sigqueue_flush(&tg->pending);
@@ -349,8 +350,12 @@ static struct task *first_not_in_kernel(struct tgroup *tg)
 
 static void end_by_force(struct tgroup *tg)
 {
-	struct task *t = first_not_in_kernel(tg);
+	struct task *t;
 
+	/* A resume under way may still be ordering a clone. It needs no lock of ours. */
+	list_for_each(t, &tg->tasks, tg_link)
+		task_wait_unpinned(t);
+	t = first_not_in_kernel(tg);
 	if (t && t->mm && t->mm->as && !mm_shared_outside(t->mm, tg)) {
 		struct task *each;
 

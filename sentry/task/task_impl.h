@@ -19,6 +19,9 @@ struct session *session_new(int sid);
 /* A plat_resume() of t is about to be made without the lock; see task_release_pt(). */
 void task_pin(struct task *t);
 void task_unpin(struct task *t); /* without the kernel lock */
+/* Wait until no resume of t is in flight; the threads that make them only need the CPU.
+ * Not inside kernel_unlock() or a handler. */
+void task_wait_unpinned(const struct task *t);
 /* Let go of pt, now or when the resume in flight is through, and of the reference
  * that the platform's cookie held. */
 void task_release_pt(struct task *t, struct plat_thread *pt);

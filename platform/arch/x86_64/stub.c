@@ -91,11 +91,14 @@ static int run_commands(struct stub_slot *s)
 	return failed;
 }
 
-/* Every way into the sentry: hand over until the sentry is content. */
+/* Every way into the sentry: hand over until the sentry is content. It answers with 0
+ * or not at all; anything else means that it is gone, and this process with it (the
+ * filter kills a process that calls exit_group from here). */
 static void hand_over(struct stub_slot *s, long kind, long arg)
 {
 	do {
-		sys6(STUB_MAGIC_NR, kind, arg, 0, 0, 0, 0);
+		while (sys6(STUB_MAGIC_NR, kind, arg, 0, 0, 0, 0))
+			sys6(SYS_exit_group, 1, 0, 0, 0, 0, 0);
 		kind = STUB_BATCH;
 	} while (run_commands(s));
 }

@@ -7,6 +7,7 @@
 #include "sentry/fs/tmpfs/memfile.h"
 #include "sentry/fs/tmpfs/memfile_impl.h"
 #include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_statfs.h"
 
 #define PAGE 4096u
 #define BUF_STEP 512u
@@ -390,11 +391,11 @@ static int64_t op_seek(struct file *f, int64_t off, int whence)
 		break;
 	case LX_SEEK_CUR:
 		if (__builtin_add_overflow(off, f->pos, &off))
-			return -LX_EOVERFLOW;
+			return -LX_EINVAL;
 		break;
 	case LX_SEEK_END:
 		if (__builtin_add_overflow(off, size, &off))
-			return -LX_EOVERFLOW;
+			return -LX_EINVAL;
 		break;
 	case LX_SEEK_DATA:
 	case LX_SEEK_HOLE:
@@ -438,6 +439,8 @@ static int64_t op_fcntl(struct task *t, struct file *f, uint32_t cmd, uint64_t a
 	struct memfile *mf = f->priv;
 
 	(void)t;
+	if (f->inode->sb->magic != LX_TMPFS_MAGIC)
+		return -LX_EINVAL;
 	if (cmd == LX_F_GET_SEALS)
 		return mf->seals;
 	if (cmd == LX_F_ADD_SEALS)

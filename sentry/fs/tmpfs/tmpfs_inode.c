@@ -56,6 +56,7 @@ int tmpfs_inode_new(struct superblock *sb, uint32_t mode, uint32_t uid, uint32_t
 		dirtab_init(&ti->dir);
 	} else if (LX_S_ISREG(mode)) {
 		memfile_init(&ti->file, q);
+		ti->file.seals = LX_F_SEAL_SEAL; /* only memfds can be sealed */
 	}
 	*out = &ti->vfs;
 	return 0;
