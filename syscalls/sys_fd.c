@@ -68,11 +68,15 @@ long sys_close_range(struct task *t, const struct close_range_args *a)
 
 /* ---- fcntl ---- */
 
-static long set_flags(struct file *f, uint32_t arg)
+static long set_flags(struct file *f, int fd, uint32_t arg)
 {
 	uint32_t flags = (f->flags & ~SETFL_MASK) | (arg & SETFL_MASK);
-	int err = f->ops->set_flags ? f->ops->set_flags(f, flags) : 0;
+	int err = 0;
 
+	if (((flags ^ f->flags) & LX_FASYNC) && f->ops->async)
+		err = file_set_async(f, fd, flags & LX_FASYNC);
+	if (!err && f->ops->set_flags)
+		err = f->ops->set_flags(f, flags);
 	if (!err)
 		f->flags = flags;
 	return err;
@@ -96,35 +100,36 @@ static long owner_ex_cmd(struct task *t, struct file *f, uint32_t cmd, struct ua
 	struct lx_f_owner_ex ex;
 
 	if (cmd == LX_F_GETOWN_EX) {
-		ex.type = f->owner_pid < 0 ? LX_F_OWNER_PGRP : LX_F_OWNER_PID;
-		ex.pid = (int32_t)(f->owner_pid < 0 ? -f->owner_pid : f->owner_pid);
+		file_get_owner(f, &ex.type, &ex.pid);
 		return copy_out(t, addr, &ex, sizeof(ex));
 	}
 	if (copy_in(t, &ex, addr, sizeof(ex)))
 		return -LX_EFAULT;
-	if (ex.type < LX_F_OWNER_TID || ex.type > LX_F_OWNER_PGRP || ex.pid < 0)
+	if (ex.type < LX_F_OWNER_TID || ex.type > LX_F_OWNER_PGRP)
 		return -LX_EINVAL;
-	f->owner_pid = ex.type == LX_F_OWNER_PGRP ? -(int64_t)ex.pid : ex.pid;
-	return 0;
+	return file_set_owner(t, f, ex.type, ex.pid);
 }
 
 static long owner_cmd(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
 {
+	int who = (int)arg, type;
+
 	switch (cmd) {
 	case LX_F_SETOWN:
-		if ((int32_t)arg == INT32_MIN)
+		if (who == INT32_MIN)
 			return -LX_EINVAL;
-		f->owner_pid = (int32_t)arg;
-		return 0;
+		return who < 0 ? file_set_owner(t, f, LX_F_OWNER_PGRP, -who)
+			       : file_set_owner(t, f, LX_F_OWNER_PID, who);
 	case LX_F_GETOWN:
-		return (long)f->owner_pid;
+		file_get_owner(f, &type, &who);
+		return type == LX_F_OWNER_PGRP ? -who : who;
 	case LX_F_SETSIG:
 		if (arg > 64)
 			return -LX_EINVAL;
-		f->owner_sig = (int)arg;
+		f->owner.sig = (int)arg;
 		return 0;
 	case LX_F_GETSIG:
-		return f->owner_sig;
+		return f->owner.sig;
 	default:
 		return owner_ex_cmd(t, f, cmd, (struct uaddr){ arg });
 	}
@@ -177,7 +182,7 @@ long sys_fcntl(struct task *t, const struct fcntl_args *a)
 		return -LX_EBADF;
 	switch (a->cmd) {
 	case LX_F_SETFL:
-		return set_flags(f, (uint32_t)a->arg);
+		return set_flags(f, a->fd, (uint32_t)a->arg);
 	case LX_F_GETLK:
 	case LX_F_SETLK:
 	case LX_F_SETLKW:
@@ -222,13 +227,15 @@ long sys_flock(struct task *t, const struct flock_args *a)
 
 /* ---- ioctl ---- */
 
-static long set_file_flag(struct task *t, struct file *f, uint64_t arg, uint32_t flag)
+static long set_file_flag(struct task *t, struct file *f, int fd, uint64_t arg, uint32_t flag)
 {
 	int32_t on;
 
 	if (copy_in(t, &on, (struct uaddr){ arg }, sizeof(on)))
 		return -LX_EFAULT;
-	return set_flags(f, on ? f->flags | flag : f->flags & ~flag);
+	if (flag == LX_FASYNC && !f->ops->async && !on != !(f->flags & flag))
+		return -LX_ENOTTY;
+	return set_flags(f, fd, on ? f->flags | flag : f->flags & ~flag);
 }
 
 static long regular_ioctl(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
@@ -265,9 +272,9 @@ long sys_ioctl(struct task *t, const struct ioctl_args *a)
 	case LX_FIONCLEX:
 		return fdtable_set_flags(t->fds, a->fd, 0);
 	case LX_FIONBIO:
-		return set_file_flag(t, f, a->arg, LX_O_NONBLOCK);
+		return set_file_flag(t, f, a->fd, a->arg, LX_O_NONBLOCK);
 	case LX_FIOASYNC:
-		return set_file_flag(t, f, a->arg, LX_FASYNC);
+		return set_file_flag(t, f, a->fd, a->arg, LX_FASYNC);
 	case LX_FIOQSIZE:
 		if (!LX_S_ISREG(i->mode) && !LX_S_ISDIR(i->mode))
 			return -LX_ENOTTY;

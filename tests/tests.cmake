@@ -1,5 +1,6 @@
 # Unit tests, platform conformance, the gofer's hostile client, guest test programs.
 # Everything is linked from one archive; a unit test's own fakes come first and win.
+# The static libraries of the distribution (libunwind) are not position independent.
 set(lib_objects $<TARGET_OBJECTS:runsc_platform> $<TARGET_OBJECTS:runsc_sentry>
   $<TARGET_OBJECTS:runsc_gofer> $<TARGET_OBJECTS:runsc_shim>)
 add_library(runsc_all STATIC EXCLUDE_FROM_ALL ${lib_objects})
@@ -11,19 +12,21 @@ foreach(src ${unit_tests})
   target_compile_options(unit_${name} PRIVATE -Wno-missing-prototypes -Wno-cast-qual)
   set_target_properties(unit_${name} PROPERTIES OUTPUT_NAME ${name}
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/unit)
-  target_link_options(unit_${name} PRIVATE -Wl,--allow-multiple-definition)
+  target_link_options(unit_${name} PRIVATE -no-pie -Wl,--allow-multiple-definition)
   target_link_libraries(unit_${name} PRIVATE runsc_all criterion ${RUNSC_LIBS})
 endforeach()
 
 add_executable(platform_conformance ${CMAKE_SOURCE_DIR}/tests/platform/conformance.c)
 set_target_properties(platform_conformance PROPERTIES
   RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+target_link_options(platform_conformance PRIVATE -no-pie)
 target_link_libraries(platform_conformance PRIVATE runsc_all ${RUNSC_LIBS})
 
 file(GLOB gofer_tests CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/gofer/*.c)
 if(gofer_tests)
   add_executable(gofer_hostile ${gofer_tests})
   set_target_properties(gofer_hostile PROPERTIES RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
+  target_link_options(gofer_hostile PRIVATE -no-pie)
   target_link_libraries(gofer_hostile PRIVATE runsc_all ${RUNSC_LIBS})
 endif()
 

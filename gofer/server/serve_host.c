@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "gofer/server/server_impl.h"
+#include "platform/base/forbidden.h"
 #include "platform/base/log.h"
 
 /* How many descriptors there may be. */
@@ -118,6 +119,7 @@ int gofer_serve(int sock, const struct gofer_export *exports, unsigned n)
 		free(s);
 		return err;
 	}
+	forbidden_call_test("gofer");
 	err = serve_loop(s);
 	if (err)
 		log_error("connection given up: error %d", -err);

@@ -14,6 +14,7 @@
 #include "oci-shim/sandbox/convert.h"
 #include "oci-shim/sandbox/fds.h"
 #include "oci-shim/sandbox/process_impl.h"
+#include "platform/base/forbidden.h"
 #include "platform/base/log.h"
 #include "platform/platform.h"
 #include "sentry/control/container.h"
@@ -175,6 +176,7 @@ void sentry_main(const struct launch *l, int proxy, int gofer, int report, pid_t
 	if (confine_tree(&e) < 0 || confine_filter(&e) < 0)
 		fail(&b, &e);
 	log_info("confined");
+	forbidden_call_test("sentry");
 	if (boot_mounts(b.k, l, gofer, &e) < 0)
 		fail(&b, &e);
 	spawn_init(&b);

@@ -1,6 +1,7 @@
 /* A build-time tool: prints the sentry's system-call filter as C, made with libseccomp.
  * Sockets are in it in every network mode: without a network they reach no further
- * than the loopback of the sentry's own namespace. What is not listed ends in SIGSYS, whose handler leaves a last word and ends the sandbox. */
+ * than the loopback of the sentry's own namespace. What is not listed ends in SIGSYS,
+ * whose handler leaves a last word and ends the sandbox. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -52,13 +53,26 @@ static const int plain[] = {
 	/* threads */
 	SCMP_SYS(exit), SCMP_SYS(exit_group), SCMP_SYS(rt_sigreturn), SCMP_SYS(rt_sigprocmask),
 	SCMP_SYS(rt_sigaction), /* pthread_create, once */
-	SCMP_SYS(sched_yield), SCMP_SYS(sched_setaffinity), SCMP_SYS(gettid), SCMP_SYS(rseq),
+	SCMP_SYS(sched_setaffinity), SCMP_SYS(restart_syscall) /* after a freeze */, SCMP_SYS(gettid), SCMP_SYS(rseq),
 	/* facts */
 	SCMP_SYS(getrandom), SCMP_SYS(sysinfo),
 	/* sockets */
 	SCMP_SYS(bind), SCMP_SYS(listen), SCMP_SYS(connect), SCMP_SYS(shutdown),
 	SCMP_SYS(getsockname), SCMP_SYS(getpeername), SCMP_SYS(setsockopt),
 };
+
+#ifdef __SANITIZE_ADDRESS__
+/* What the sanitizers' run-time library needs besides; only in builds made for tests. */
+static const int sanitizer_plain[] = {
+	SCMP_SYS(sigaltstack), SCMP_SYS(prlimit64), SCMP_SYS(getpid), SCMP_SYS(writev),
+	SCMP_SYS(sched_getaffinity), SCMP_SYS(uname),
+};
+/* What it tries for its reports and can do without. */
+static const int sanitizer_refused[] = {
+	SCMP_SYS(openat), SCMP_SYS(open), SCMP_SYS(readlink), SCMP_SYS(stat), SCMP_SYS(access),
+	SCMP_SYS(ptrace),
+};
+#endif
 
 static void allow(scmp_filter_ctx c, int nr)
 {
@@ -146,15 +160,21 @@ static void emit(const char *name)
 	for (size_t i = 0; i < sizeof(plain) / sizeof(plain[0]); i++)
 		allow(c, plain[i]);
 	conditional(c);
+	if (ncalls > MAX_CALLS) {
+		fprintf(stderr, "filter_gen: %u calls, more than %d\n", ncalls, MAX_CALLS);
+		exit(1);
+	}
+#ifdef __SANITIZE_ADDRESS__
+	for (size_t i = 0; i < sizeof(sanitizer_plain) / sizeof(sanitizer_plain[0]); i++)
+		allow(c, sanitizer_plain[i]);
+	for (size_t i = 0; i < sizeof(sanitizer_refused) / sizeof(sanitizer_refused[0]); i++)
+		check(seccomp_rule_add(c, SCMP_ACT_ERRNO(EACCES), sanitizer_refused[i], 0), "rule");
+#endif
 	check(seccomp_export_bpf(c, fileno(tmp)), "export");
 	rewind(tmp);
 	n = fread(f, sizeof(f[0]), 4096, tmp);
 	fclose(tmp);
 	seccomp_release(c);
-	if (ncalls > MAX_CALLS) {
-		fprintf(stderr, "filter_gen: %u calls, more than %d\n", ncalls, MAX_CALLS);
-		exit(1);
-	}
 	printf("/* %u calls */\nstatic const struct sock_filter %s[] = {\n", ncalls, name);
 	for (size_t i = 0; i < n; i++)
 		printf("\t{ 0x%04x, %u, %u, 0x%08x },\n", f[i].code, f[i].jt, f[i].jf, f[i].k);

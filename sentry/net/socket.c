@@ -446,6 +446,7 @@ static const struct file_ops sock_file_ops = {
 	.write = sock_file_write,
 	.poll = sock_file_poll,
 	.ioctl = sock_file_ioctl,
+	.async = true,
 	.release = sock_file_release,
 	.wait = sock_file_wait,
 };

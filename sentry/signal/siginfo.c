@@ -23,7 +23,7 @@ static enum layout layout_of(int signo, int code)
 		case LX_SIGSYS:
 			return L_SYS;
 		default:
-			return L_KILL;
+			return code <= LX_NSIGPOLL ? L_POLL : L_KILL;
 		}
 	}
 	if (code == LX_SI_TIMER)

@@ -3,6 +3,7 @@
 
 #include "sentry/fs/anon/epoll.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/file_io.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_inotify.h"
 
@@ -41,6 +42,7 @@ static void file_release(struct file *f)
 {
 	struct inode *i = file_inode(f);
 
+	file_fasync_drop(f);
 	if (!list_empty(&f->epoll_links))
 		epoll_file_released(f);
 	if (fsnotify_marks && !(f->mode & FMODE_PATH))

@@ -35,6 +35,17 @@ void fdtable_close_range(struct task *t, unsigned first, unsigned last, bool clo
 /* Number of references: 1 means that the table is not shared. */
 bool fdtable_is_shared(const struct fdtable *ft);
 
+/* ---- fasync.c ---- */
+/* F_SETOWN and F_SETOWN_EX: type LX_F_OWNER_*, pid 0 for nobody. 0 or -LX_ESRCH. */
+int file_set_owner(struct task *t, struct file *f, int type, int pid);
+/* pid 0: nobody, or gone. */
+void file_get_owner(struct file *f, int *type, int *pid);
+/* Begin or end to signal the owner; for files whose ops->async is set. fd: what siginfo
+ * shows. 0 or -LX_ENOMEM. */
+int file_set_async(struct file *f, int fd, bool on);
+/* The file goes away. */
+void file_fasync_drop(struct file *f);
+
 /* ---- lock.c ---- */
 struct lx_flock;
 /* cmd: LX_F_GETLK, SETLK, SETLKW or the OFD forms; *fl in and out. Parks for SETLKW. */

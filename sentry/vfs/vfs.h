@@ -113,6 +113,7 @@ struct file_ops {
 	long (*wait)(struct task *t, struct file *f, uint32_t events);
 	/* A short text for /proc/PID/fdinfo after pos/flags/mnt_id; may be NULL. */
 	int (*fdinfo)(struct file *f, char *buf, size_t size);
+	bool async;	/* O_ASYNC has an effect: its poll queues give SIGIO */
 };
 
 #define FMODE_READ 1u
@@ -123,6 +124,14 @@ struct file_ops {
 #define FMODE_WRITE_ALL 32u	/* a blocking write goes on until all is written */
 #define FMODE_HOST_POS 64u	/* its own position is the host's: read and write get pos NULL,
 				 * pread and pwrite their position; needs ops->seek */
+
+/* F_SETOWN, F_SETSIG: who gets the signals of a file, by whose rights. */
+struct file_owner {
+	int type;		/* LX_F_OWNER_* */
+	int pid;		/* 0: nobody */
+	uint32_t uid, euid;	/* of the one who said so */
+	int sig;		/* 0: plain SIGIO */
+};
 
 /* An open file description. */
 struct file {
@@ -137,8 +146,8 @@ struct file {
 				 * overlay files that are read straight from the lower
 				 * layer: there the lower inode (file_inode() is the other) */
 	void *priv;		/* of ops */
-	int64_t owner_pid;	/* F_SETOWN */
-	int owner_sig;
+	struct file_owner owner;
+	struct fasync *fasync;	/* O_ASYNC is on: sentry/vfs/fasync.c */
 	struct list epoll_links;/* struct epitem; sentry/fs/anon/epoll.c. file_new() makes it
 				 * empty; the last file_put() calls epoll_file_released()
 				 * (sentry/fs/anon/epoll.h) before ops->release */

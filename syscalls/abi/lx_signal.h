@@ -65,6 +65,14 @@
 #define LX_SI_SIGIO (-5)
 #define LX_SI_TKILL (-6)
 
+/* POLL_IN to POLL_HUP: any signal may carry them (F_SETSIG). */
+#define LX_POLL_CODE_IN 1
+#define LX_POLL_CODE_OUT 2
+#define LX_POLL_CODE_ERR 4
+#define LX_POLL_CODE_PRI 5
+#define LX_POLL_CODE_HUP 6
+#define LX_NSIGPOLL 6
+
 #define LX_ILL_ILLOPN 2
 #define LX_FPE_INTDIV 1
 #define LX_SEGV_MAPERR 1

@@ -78,6 +78,7 @@ p_gofer() {
 }
 
 p_guest() { tests/harness/run_guest.sh build-debug/runsc build-debug/tests/guest; }
+p_hostile() { tests/hostile/run.sh "$top/build-debug/runsc" build-debug/tests/hostile/hostile; }
 p_oci() { tests/oci/run.sh "$top/build-debug/runsc"; }
 p_app() { tests/app/run.sh "$top/build-debug/runsc"; }
 p_engines() { tests/oci/engines.sh "$top/build/runsc"; }
@@ -105,6 +106,7 @@ part unit p_unit
 part platform p_platform
 part gofer p_gofer
 part guest p_guest
+part hostile p_hostile
 part oci p_oci
 part app p_app
 if [ -z "$fast" ]; then

@@ -1,9 +1,8 @@
 #!/bin/sh
 # What the command line says and returns for bad input, and that nothing is left after it.
-# Needs root. RUNSC: the binary (default: build/runsc).
+# Needs root. usage: cli_errors.sh RUNSC
 set -u
-RUNSC=${RUNSC:-$(dirname "$0")/../../build/runsc}
-RUNSC=$(realpath "$RUNSC")
+RUNSC=$(realpath "$1")
 T=$(mktemp -d)
 ROOT=$T/state
 fails=0
@@ -31,15 +30,17 @@ expect() {
 	got=$?
 	sed -i 's/\\"/"/g' "$T/err"
 	if [ "$got" != "$status" ] || ! grep -qF -- "$text" "$T/err" || [ "$(wc -l <"$T/err")" != 1 ]; then
-		echo "FAIL $name: status $got (want $status), stderr:"
-		cat "$T/err"
+		echo "  status $got (want $status), stderr:"
+		sed "s/^/  /" "$T/err"
+		echo "FAIL oci/cli-$name"
 		fails=$((fails + 1))
 	else
-		echo "ok   $name"
+		echo "ok oci/cli-$name"
 	fi
 	left=$(ls -A "$ROOT" 2>/dev/null | grep -v '^keep$')
 	if [ -n "$left" ]; then
-		echo "FAIL $name: left in the state directory: $left"
+		echo "  left in the state directory: $left"
+		echo "FAIL oci/cli-$name-leftovers"
 		fails=$((fails + 1))
 		rm -rf "${ROOT:?}"/*
 	fi
@@ -102,14 +103,24 @@ expect do-not-there 127 'executable file not found' -- do -- no-such-program-any
 expect do-not-executable 126 'permission denied' -- do -- /etc/passwd
 expect do-nothing 1 'needs a command' -- do
 
+check() { # NAME STATUS-OF-THE-CONDITION
+	if [ "$2" = 0 ]; then
+		echo "ok oci/cli-$1"
+	else
+		echo "FAIL oci/cli-$1"
+		fails=$((fails + 1))
+	fi
+}
+
 # The same as JSON, and in the log file.
-"$RUNSC" --root "$ROOT" --log-format json state nobody 2>"$T/err" && fails=$((fails + 1))
-grep -q '^{"level":"error","msg":"container does not exist.*","time":"....-..-..T..:..:..Z"}$' "$T/err" ||
-	{ echo "FAIL json on stderr"; cat "$T/err"; fails=$((fails + 1)); }
+"$RUNSC" --root "$ROOT" --log-format json state nobody 2>"$T/err"
+grep -q '^{"level":"error","msg":"container does not exist.*","time":"....-..-..T..:..:..Z"}$' "$T/err"
+check json-on-stderr $?
 "$RUNSC" --root "$ROOT" --log "$T/log" --log-format=json state nobody 2>/dev/null
-[ "$(wc -l <"$T/log")" = 1 ] && grep -q '"level":"error"' "$T/log" ||
-	{ echo "FAIL json in the log"; fails=$((fails + 1)); }
-"$RUNSC" --root "$ROOT" delete --force nobody || { echo "FAIL delete --force"; fails=$((fails + 1)); }
+[ "$(wc -l <"$T/log")" = 1 ] && grep -q '"level":"error"' "$T/log"
+check json-in-the-log $?
+"$RUNSC" --root "$ROOT" delete --force nobody
+check delete-force $?
 
 # An id that exists.
 bundle keep; edit keep 's/\/bin\/true/sleep/'
@@ -122,9 +133,6 @@ if [ -x /bin/busybox ]; then
 	expect exec-created 255 'start it first' -- exec keep /bin/sleep 1
 	"$RUNSC" --root "$ROOT" delete --force keep
 fi
-if mount | grep -q "$T"; then
-	echo "FAIL mounts left"
-	fails=$((fails + 1))
-fi
-[ "$fails" = 0 ] && echo "all good" || echo "$fails failed"
+! grep -q "$T" /proc/self/mountinfo
+check no-mounts-left $?
 [ "$fails" = 0 ]

@@ -2,8 +2,9 @@
 # Real container managers: dockerd and containerd from Debian, each on a private root.
 # usage: engines.sh RUNSC
 set -uo pipefail
-runsc=$(readlink -f "$1")
 . "$(dirname "$(readlink -f "$0")")/../harness/leaks.sh"
+leaks_private "$@"
+runsc=$(readlink -f "$1")
 work=$(mktemp -d /tmp/runsc-test.eng.XXXXXX)
 rc=0 dpid= cpid=
 stop() { # pid
@@ -29,7 +30,8 @@ for a in sh cat echo ls sleep true ps id mount env; do ln -s busybox "$work/img/
 tar -C "$work/img" -cf "$work/img.tar" .
 
 # ---- docker ----
-if command -v dockerd >/dev/null; then
+docker=$(command -v /usr/bin/docker || command -v docker)
+if command -v dockerd >/dev/null && [ -n "$docker" ]; then
   cat >"$work/daemon.json" <<JSON
 {"runtimes": {"runsc": {"path": "$runsc"}}, "bridge": "none", "iptables": false, "ip6tables": false,
  "storage-driver": "vfs", "exec-opts": ["native.cgroupdriver=cgroupfs"]}
@@ -37,7 +39,7 @@ JSON
   dockerd --config-file "$work/daemon.json" --data-root "$work/docker" --exec-root "$work/dexec" \
     -H "unix://$work/docker.sock" --pidfile "$work/docker.pid" >"$work/dockerd.log" 2>&1 &
   dpid=$!
-  dk() { DOCKER_HOST="unix://$work/docker.sock" /usr/bin/docker "$@"; }
+  dk() { DOCKER_HOST="unix://$work/docker.sock" DOCKER_CONFIG="$work" timeout 100 "$docker" "$@"; }
   if wait_for dk info; then
     dk import "$work/img.tar" bb:1 >/dev/null 2>&1
     out=$(dk run --rm --runtime runsc --network none bb:1 sh -c 'echo hi; exit 3' 2>"$work/err"); st=$?
@@ -77,7 +79,7 @@ disabled_plugins = ["io.containerd.grpc.v1.cri"]
 TOML
   containerd -c "$work/containerd.toml" >"$work/containerd.log" 2>&1 &
   cpid=$!
-  ct() { ctr -a "$work/cd.sock" "$@"; }
+  ct() { timeout 100 ctr -a "$work/cd.sock" "$@"; }
   if wait_for ct version; then
     # ctr wants an image with a manifest: run from a root directory instead.
     mkdir -p "$work/ctrroot" && tar -C "$work/ctrroot" -xf "$work/img.tar"

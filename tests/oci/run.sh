@@ -2,12 +2,14 @@
 # The OCI command line against bundles: life cycle, state, errors, leftovers.
 # usage: run.sh RUNSC
 set -uo pipefail
-runsc=$(readlink -f "$1")
 here=$(dirname "$(readlink -f "$0")")
 . "$here/../harness/leaks.sh"
+leaks_private "$@"
+runsc=$(readlink -f "$1")
 work=$(mktemp -d /tmp/runsc-test.oci.XXXXXX)
 root=$work/root
 rc=0
+c1=c1-$RUNSC_TEST_ID c2=c2-$RUNSC_TEST_ID c3=c3-$RUNSC_TEST_ID run1=run1-$RUNSC_TEST_ID
 trap 'for i in "$root"/*/; do [ -d "$i" ] && "$runsc" --root "$root" delete --force "$(basename "$i")" >/dev/null 2>&1; done; rm -rf "$work"' EXIT
 r() { "$runsc" --root "$root" "$@"; }
 t() { # name, then a condition run by the shell
@@ -36,58 +38,69 @@ PY
 }
 config '["/bin/sh","-c","echo hi; exit 3"]'
 leaks_before
-out=$(r run -b "$bundle" run1 2>&1); st=$?
+out=$(r run -b "$bundle" "$run1" 2>&1); st=$?
 t run-output [ "$out" = hi ]
 t run-status [ $st = 3 ]
-t run-deletes-state [ ! -e "$root/run1" ]
+t run-deletes-state [ ! -e "$root/$run1" ]
 leaks_after oci/run || rc=1
 
 config '["/bin/sh","-c","trap \"exit 5\" TERM; while :; do sleep 1; done"]'
 leaks_before
-r create -b "$bundle" --pid-file "$work/pid" c1 </dev/null >"$work/o" 2>&1
+r create -b "$bundle" --pid-file "$work/pid" "$c1" </dev/null >"$work/o" 2>&1
 t create-status [ $? = 0 ]
 t pid-file-no-newline test "$(wc -l <"$work/pid")" = 0
-t state-created test "$(r state c1 | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["status"],s["id"],s["pid"]>0,s["bundle"])')" = "created c1 True $bundle"
+t state-created test "$(r state "$c1" | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["status"],s["id"],s["pid"]>0,s["bundle"])')" = "created $c1 True $bundle"
 t published-pid-lives kill -0 "$(cat "$work/pid")"
-out=$(r create -b "$bundle" c1 2>&1 </dev/null); st=$?
+out=$(r create -b "$bundle" "$c1" 2>&1 </dev/null); st=$?
 t create-existing-id-fails [ $st != 0 ]
 t create-existing-id-text test "${out#*container with given ID already exists}" != "$out"
 out=$(r delete nosuch 2>&1); t delete-unknown test "${out#*does not exist}" != "$out"
 r delete --force nosuch; t delete-force-unknown [ $? = 0 ]
-r start c1; t start [ $? = 0 ]
-t state-running test "$(r state c1 | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = running
-out=$(r start c1 2>&1); t start-twice test "${out#*cannot start an already running container}" != "$out"
-out=$(r delete c1 2>&1); t delete-running-refused test "${out#*cannot delete container c1 that is not stopped}" != "$out"
-t list-json test "$(r list -f json | python3 -c 'import json,sys;print([c["id"] for c in json.load(sys.stdin)])')" = "['c1']"
-t list-quiet test "$(r list -q)" = c1
-t ps-json test "$(r ps --format json c1)" = "[$(cat "$work/pid")]"
-out=$(r exec c1 /bin/sh -c 'echo in; exit 4' 2>&1); st=$?
+r start "$c1"; t start [ $? = 0 ]
+t state-running test "$(r state "$c1" | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = running
+out=$(r start "$c1" 2>&1); t start-twice test "${out#*cannot start an already running container}" != "$out"
+out=$(r delete "$c1" 2>&1); t delete-running-refused test "${out#*cannot delete container $c1 that is not stopped}" != "$out"
+t list-json test "$(r list -f json | python3 -c 'import json,sys;print([c["id"] for c in json.load(sys.stdin)])')" = "['$c1']"
+t list-quiet test "$(r list -q)" = "$c1"
+t ps-json test "$(r ps --format json "$c1")" = "[$(cat "$work/pid")]"
+out=$(r exec "$c1" /bin/sh -c 'echo in; exit 4' 2>&1); st=$?
 t exec-output [ "$out" = in ]
 t exec-status [ $st = 4 ]
-r kill c1 TERM; t kill [ $? = 0 ]
-for _ in $(seq 100); do [ "$(r state c1 | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = stopped ] && break; read -rt 0.05 <> <(:); done
-t state-stopped test "$(r state c1 | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["status"],s["pid"])')" = "stopped 0"
-out=$(r kill c1 TERM 2>&1); t kill-stopped test "${out#*container not running}" != "$out"
-r kill --all c1 9; t kill-all-stopped [ $? = 0 ]
-r delete c1; t delete [ $? = 0 ]
+r kill "$c1" TERM; t kill [ $? = 0 ]
+for _ in $(seq 100); do [ "$(r state "$c1" | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = stopped ] && break; read -rt 0.05 <> <(:); done
+t state-stopped test "$(r state "$c1" | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["status"],s["pid"])')" = "stopped 0"
+out=$(r kill "$c1" TERM 2>&1); t kill-stopped test "${out#*container not running}" != "$out"
+r kill --all "$c1" 9; t kill-all-stopped [ $? = 0 ]
+r delete "$c1"; t delete [ $? = 0 ]
 leaks_after oci/lifecycle || rc=1
 
 # A created container that is never started dies by kill and delete.
 leaks_before
-r create -b "$bundle" c2 </dev/null >/dev/null 2>&1
-r kill c2 KILL; t kill-created [ $? = 0 ]
-r delete --force c2; t delete-created [ $? = 0 ]
+r create -b "$bundle" "$c2" </dev/null >/dev/null 2>&1
+r kill "$c2" KILL; t kill-created [ $? = 0 ]
+r delete --force "$c2"; t delete-created [ $? = 0 ]
 leaks_after oci/created || rc=1
 
-# SIGKILL of the sentry ends everything of the sandbox.
-leaks_before
-r create -b "$bundle" c3 </dev/null >/dev/null 2>&1 && r start c3
-sentry=$(pgrep -x runsc-sentry | tail -1)
-kill -9 "$sentry"
-for _ in $(seq 100); do pgrep -x 'runsc-(stub|gofer|init)' >/dev/null || break; read -rt 0.05 <> <(:); done
-t sentry-killed-ends-all test -z "$(pgrep -x 'runsc-(stub|gofer|init|sentry)')"
-r delete --force c3
-leaks_after oci/sentry-killed || rc=1
+# SIGKILL of any of the sandbox's processes ends all of them.
+config '["/bin/sh","-c","sleep 1000 & sleep 1000"]'
+for who in sentry gofer init stub; do
+  leaks_before
+  r create -b "$bundle" --pid-file "$work/pid" "$c3" </dev/null >/dev/null 2>&1 && r start "$c3"
+  init=$(cat "$work/pid") sentry=$(pgrep -P "$(cat "$work/pid")" -x runsc-sentry)
+  case $who in
+  sentry) victim=$sentry ;;
+  gofer) victim=$(pgrep -P "$init" -x runsc-gofer) ;;
+  init) victim=$init ;;
+  stub) victim=$(pgrep -P "$sentry" -x runsc-stub | paste -sd' ') ;;
+  esac
+  family="$init $sentry $(pgrep -P "$init" | paste -sd' ') $(pgrep -P "$sentry" | paste -sd' ')"
+  kill -9 $victim
+  for _ in $(seq 100); do kill -0 $family 2>/dev/null || break; read -rt 0.05 <> <(:); done
+  t "$who-killed-ends-all" [ -z "$(for p in $family; do kill -0 "$p" 2>/dev/null && echo "$p"; done)" ]
+  t "$who-killed-state" test "$(r state "$c3" | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = stopped
+  r delete "$c3"; t "$who-killed-delete" [ $? = 0 ]
+  leaks_after "oci/$who-killed" || rc=1
+done
 
 # ---- bad input: one line, what to do, nothing left ----
 bad() { # name, expected piece of text, command…
@@ -130,11 +143,15 @@ cp "$work/good.json" "$bundle/config.json"
 config '["/bin/echo","x"]'
 leaks_before
 n=0
-for i in $(seq "${RUNSC_TEST_SEQUENTIAL:-60}"); do [ "$(r run -b "$bundle" "s$i" 2>&1)" = x ] && n=$((n + 1)); done
+for i in $(seq "${RUNSC_TEST_SEQUENTIAL:-60}"); do [ "$(r run -b "$bundle" "s$i-$RUNSC_TEST_ID" 2>&1)" = x ] && n=$((n + 1)); done
 t "sequential-${RUNSC_TEST_SEQUENTIAL:-60}" [ $n = "${RUNSC_TEST_SEQUENTIAL:-60}" ]
-for i in $(seq 20); do r run -b "$bundle" "p$i" >"$work/par.$i" 2>&1 & done
+for i in $(seq 20); do r run -b "$bundle" "p$i-$RUNSC_TEST_ID" >"$work/par.$i" 2>&1 & done
 wait
 t parallel-20 test "$(cat "$work"/par.* | grep -c '^x$')" = 20
 leaks_after oci/many || rc=1
 "$here/confinement.sh" "$runsc" "$work" || rc=1
+"$here/forbidden.sh" "$runsc" "$work" || rc=1
+leaks_before
+"$here/cli_errors.sh" "$runsc" || rc=1
+leaks_after oci/cli-errors || rc=1
 exit $rc

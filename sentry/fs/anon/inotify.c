@@ -247,6 +247,7 @@ static const struct file_ops inotify_ops = {
 	.read = inotify_read,
 	.poll = inotify_poll,
 	.ioctl = inotify_ioctl,
+	.async = true,
 	.release = inotify_release,
 	.fdinfo = inotify_fdinfo,
 };

@@ -198,6 +198,7 @@ static const struct file_ops pipe_file_ops = {
 	.peek = pipe_peek,
 	.poll = pipe_poll,
 	.ioctl = pipe_ioctl,
+	.async = true,
 	.release = pipe_release,
 };
 

@@ -383,6 +383,7 @@ const struct file_ops hostfile_ops = {
 	.write = hostfile_write,
 	.poll = hostfile_poll,
 	.ioctl = hostfile_ioctl,
+	.async = true,
 	.seek = hostfile_seek,
 	.mmap = hostfile_mmap,
 	.fsync = hostfile_fsync,

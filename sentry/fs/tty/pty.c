@@ -219,6 +219,7 @@ const struct file_ops pty_slave_ops = {
 	.write = slave_write,
 	.poll = slave_poll,
 	.ioctl = pty_slave_ioctl,
+	.async = true,
 	.release = slave_release,
 };
 
@@ -376,6 +377,7 @@ const struct file_ops pty_master_ops = {
 	.write = master_write,
 	.poll = master_poll,
 	.ioctl = pty_master_ioctl,
+	.async = true,
 	.release = master_release,
 };
 
