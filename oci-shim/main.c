@@ -14,7 +14,7 @@
 static const struct verb {
 	const char *name;
 	int (*fn)(struct runsc_opts *o, char **argv, struct oerr *e);
-	const char *help;
+	const char *help;	/* NULL: not shown */
 } verbs[] = {
 	{ "do", cmd_do, "run a command over the host's own files, changes go to memory" },
 	{ "run", cmd_run, "create and start a container and wait for its end" },
@@ -28,6 +28,10 @@ static const struct verb {
 	{ "ps", cmd_ps, "list the processes of a container" },
 	{ "pause", cmd_pause, "freeze a container" },
 	{ "resume", cmd_resume, "let a paused container go on" },
+	{ "update", cmd_update, "change a container's resource limits" },
+	{ "events", cmd_events, "print what a container uses as JSON" },
+	{ "checkpoint", cmd_checkpoint, NULL },
+	{ "restore", cmd_restore, NULL },
 	{ "spec", cmd_spec, "write a default config.json" },
 	{ "syscalls", cmd_syscalls, "list the system calls and how far they are supported" },
 	{ "features", cmd_features, "print what this runtime can do as JSON" },
@@ -42,7 +46,8 @@ static void usage(const struct runsc_opts *o)
 	       "  runsc do -- ls -l /          a command over the host's files\n"
 	       "  runsc run --bundle DIR ID    an OCI bundle\n\ncommands:\n");
 	for (size_t i = 0; i < NVERBS; i++)
-		printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
+		if (verbs[i].help)
+			printf("  %-10s %s\n", verbs[i].name, verbs[i].help);
 	printf("\nglobal flags:\n");
 	args_print(global_flags());
 	printf("\n\"runsc COMMAND --help\" shows a command's own flags.\n");

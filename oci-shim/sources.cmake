@@ -21,6 +21,7 @@ list(APPEND SHIM_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/cmd/info.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/lifecycle.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/manage.c
+  ${CMAKE_CURRENT_LIST_DIR}/cmd/resources.c
   ${CMAKE_CURRENT_LIST_DIR}/spec/default.c
   ${CMAKE_CURRENT_LIST_DIR}/spec/json_util.c
   ${CMAKE_CURRENT_LIST_DIR}/spec/linux.c
@@ -31,6 +32,7 @@ list(APPEND SHIM_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/state/state_json.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/cgroup.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/cgroup_limits.c
+  ${CMAKE_CURRENT_LIST_DIR}/sandbox/cgroup_live.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/confine.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/console.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/control_client.c

@@ -17,7 +17,8 @@
 #include "sentry/mm/mm.h"
 #include "sentry/net/socket.h"
 #include "sentry/task/pid.h"
-#include "sentry/task/task_impl.h"
+#include "sentry/task/sched.h"
+#include "sentry/task/task.h"
 #include "sentry/time/timer.h"
 #include "sentry/vfs/vfs.h"
 

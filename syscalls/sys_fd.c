@@ -5,6 +5,7 @@
 #include "sentry/vfs/file_io.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_socket.h"
 #include "syscalls/abi/lx_stat.h"
 #include "syscalls/syscall_args.h"
 
@@ -256,6 +257,20 @@ static long regular_ioctl(struct task *t, struct file *f, uint32_t cmd, uint64_t
 	return copy_out(t, (struct uaddr){ arg }, &left, sizeof(left));
 }
 
+/* Sockets have requests of their own for what F_SETOWN and F_GETOWN do. */
+static long owner_ioctl(struct task *t, struct file *f, uint32_t cmd, struct uaddr addr)
+{
+	bool set = cmd == LX_FIOSETOWN || cmd == LX_SIOCSPGRP;
+	int32_t who = 0;
+
+	if (set && copy_in(t, &who, addr, sizeof(who)))
+		return -LX_EFAULT;
+	if (set)
+		return owner_cmd(t, f, LX_F_SETOWN, (uint32_t)who);
+	who = (int32_t)owner_cmd(t, f, LX_F_GETOWN, 0);
+	return copy_out(t, addr, &who, sizeof(who));
+}
+
 long sys_ioctl(struct task *t, const struct ioctl_args *a)
 {
 	int err;
@@ -280,6 +295,13 @@ long sys_ioctl(struct task *t, const struct ioctl_args *a)
 			return -LX_ENOTTY;
 		size = (int64_t)i->size;
 		return copy_out(t, (struct uaddr){ a->arg }, &size, sizeof(size));
+	case LX_FIOSETOWN:
+	case LX_SIOCSPGRP:
+	case LX_FIOGETOWN:
+	case LX_SIOCGPGRP:
+		if (LX_S_ISSOCK(i->mode))
+			return owner_ioctl(t, f, a->cmd, (struct uaddr){ a->arg });
+		break;
 	case LX_FIONREAD:
 	case LX_FIGETBSZ:
 		if (LX_S_ISREG(i->mode) && (a->cmd == LX_FIGETBSZ || !f->ops->ioctl))

@@ -10,72 +10,62 @@
 #include "syscalls/abi/lx_stat.h"
 #include "syscalls/syscall_args.h"
 
+/* The call on one buffer. A range that ends outside of the guest's addresses is refused
+ * before anything moves, one of a negative length with it. pos NULL: the file's own. */
+static long plain_io(struct task *t, struct file *f, struct uaddr buf, uint64_t count,
+		     int64_t *pos, bool write)
+{
+	struct uio u;
+	int err = write ? file_may_write(f, pos, 0) : file_may_read(f, pos, 0);
+
+	if (err)
+		return err;
+	if (count > LX_USER_ADDR_MAX || buf.v > LX_USER_ADDR_MAX - count)
+		return -LX_EFAULT;
+	uio_init_user(&u, t, buf, count);
+	return write ? file_write(t, f, &u, pos, 0) : file_read(t, f, &u, pos, 0);
+}
+
 long sys_read(struct task *t, const struct read_args *a)
 {
 	int err;
 	AUTO_PUT(file) struct file *f = fd_file(t, a->fd, &err);
-	struct uio u;
 
-	if (!f)
-		return err;
-	if ((int64_t)a->count < 0)
-		return -LX_EINVAL;
-	uio_init_user(&u, t, a->buf, a->count);
-	return file_read(t, f, &u, NULL, 0);
+	return f ? plain_io(t, f, a->buf, a->count, NULL, false) : err;
 }
 
 long sys_write(struct task *t, const struct write_args *a)
 {
 	int err;
 	AUTO_PUT(file) struct file *f = fd_file(t, a->fd, &err);
-	struct uio u;
 
+	return f ? plain_io(t, f, a->buf, a->count, NULL, true) : err;
+}
+
+static long plain_io_at(struct task *t, int fd, struct uaddr buf, uint64_t count, int64_t pos,
+			bool write)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	int err;
+
+	if (pos < 0)
+		return -LX_EINVAL;
+	f = fd_file(t, fd, &err);
 	if (!f)
 		return err;
-	if ((int64_t)a->count < 0)
-		return -LX_EINVAL;
-	uio_init_user(&u, t, a->buf, a->count);
-	return file_write(t, f, &u, NULL, 0);
+	if (f->mode & FMODE_STREAM)
+		return -LX_ESPIPE;
+	return plain_io(t, f, buf, count, &pos, write);
 }
 
 long sys_pread64(struct task *t, const struct pread64_args *a)
 {
-	int err;
-	AUTO_PUT(file) struct file *f = NULL;
-	int64_t pos = a->pos;
-	struct uio u;
-
-	if (pos < 0)
-		return -LX_EINVAL;
-	f = fd_file(t, a->fd, &err);
-	if (!f)
-		return err;
-	if (f->mode & FMODE_STREAM)
-		return -LX_ESPIPE;
-	if ((int64_t)a->count < 0)
-		return -LX_EINVAL;
-	uio_init_user(&u, t, a->buf, a->count);
-	return file_read(t, f, &u, &pos, 0);
+	return plain_io_at(t, a->fd, a->buf, a->count, a->pos, false);
 }
 
 long sys_pwrite64(struct task *t, const struct pwrite64_args *a)
 {
-	int err;
-	AUTO_PUT(file) struct file *f = NULL;
-	int64_t pos = a->pos;
-	struct uio u;
-
-	if (pos < 0)
-		return -LX_EINVAL;
-	f = fd_file(t, a->fd, &err);
-	if (!f)
-		return err;
-	if (f->mode & FMODE_STREAM)
-		return -LX_ESPIPE;
-	if ((int64_t)a->count < 0)
-		return -LX_EINVAL;
-	uio_init_user(&u, t, a->buf, a->count);
-	return file_write(t, f, &u, &pos, 0);
+	return plain_io_at(t, a->fd, a->buf, a->count, a->pos, true);
 }
 
 /* pos NULL: the file's own. */
@@ -187,10 +177,23 @@ long sys_fdatasync(struct task *t, const struct fdatasync_args *a)
 
 long sys_sync_file_range(struct task *t, const struct sync_file_range_args *a)
 {
+	int err;
+	AUTO_PUT(file) struct file *f = fd_file(t, a->fd, &err);
+
+	if (!f)
+		return err;
 	if ((a->flags & ~LX_SYNC_FILE_RANGE_VALID) || a->offset < 0 || a->nbytes < 0 ||
 	    a->offset > INT64_MAX - a->nbytes)
 		return -LX_EINVAL;
-	return do_fsync(t, a->fd, true);
+	switch (file_inode(f)->mode & LX_S_IFMT) {
+	case LX_S_IFREG:
+	case LX_S_IFBLK:
+	case LX_S_IFDIR:
+	case LX_S_IFLNK:
+		return f->ops->fsync ? f->ops->fsync(f, true) : 0;
+	default:
+		return -LX_ESPIPE;
+	}
 }
 
 static int sync_sb(struct superblock *sb)

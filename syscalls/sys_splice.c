@@ -16,7 +16,8 @@ struct user_pos {
 	int64_t *use; /* NULL: the file's own position */
 };
 
-static int pos_in(struct task *t, struct uaddr addr, struct user_pos *up)
+/* stream: the file has no position at all, whatever is asked for. */
+static int pos_in(struct task *t, struct uaddr addr, bool stream, struct user_pos *up)
 {
 	int err;
 
@@ -28,7 +29,7 @@ static int pos_in(struct task *t, struct uaddr addr, struct user_pos *up)
 	if (err)
 		return err;
 	if (up->pos < 0)
-		return -LX_EINVAL;
+		return stream ? -LX_ESPIPE : -LX_EINVAL;
 	up->pos += (int64_t)t->restart.done;
 	up->use = &up->pos;
 	return 0;
@@ -66,7 +67,7 @@ long sys_sendfile(struct task *t, const struct sendfile_args *a)
 		return err;
 	if (!(in->mode & FMODE_READ))
 		return -LX_EBADF;
-	err = pos_in(t, a->offset, &pos);
+	err = pos_in(t, a->offset, in->mode & FMODE_STREAM, &pos);
 	if (err)
 		return err;
 	if (pos.use && (in->mode & FMODE_STREAM))
@@ -123,9 +124,9 @@ long sys_splice(struct task *t, const struct splice_args *a)
 		return -LX_EINVAL;
 	if (out->flags & LX_O_APPEND)
 		return -LX_EINVAL;
-	err = pos_in(t, a->off_in, &ipos);
+	err = pos_in(t, a->off_in, false, &ipos);
 	if (!err)
-		err = pos_in(t, a->off_out, &opos);
+		err = pos_in(t, a->off_out, false, &opos);
 	if (err)
 		return err;
 	r = file_splice(t, in, ipos.use, out, opos.use,
@@ -187,9 +188,9 @@ long sys_copy_file_range(struct task *t, const struct copy_file_range_args *a)
 	out = fd_file(t, a->fd_out, &err);
 	if (!out)
 		return err;
-	err = pos_in(t, a->off_in, &ipos);
+	err = pos_in(t, a->off_in, false, &ipos);
 	if (!err)
-		err = pos_in(t, a->off_out, &opos);
+		err = pos_in(t, a->off_out, false, &opos);
 	if (err)
 		return err;
 	if (a->flags)

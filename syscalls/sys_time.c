@@ -160,7 +160,7 @@ long sys_clock_nanosleep(struct task *t, const struct clock_nanosleep_args *a)
 
 	if (r)
 		return r;
-	if (c.kind == CLOCK_KIND_COARSE)
+	if (c.kind == CLOCK_KIND_COARSE || a->which_clock == LX_CLOCK_THREAD_CPUTIME_ID)
 		r = -LX_EOPNOTSUPP;
 	else if (copy_in(t, &ts, a->rqtp, sizeof(ts)))
 		r = -LX_EFAULT;

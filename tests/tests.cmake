@@ -12,7 +12,9 @@ foreach(src ${unit_tests})
   target_compile_options(unit_${name} PRIVATE -Wno-missing-prototypes -Wno-cast-qual)
   set_target_properties(unit_${name} PROPERTIES OUTPUT_NAME ${name}
     RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests/unit)
-  target_link_options(unit_${name} PRIVATE -no-pie -Wl,--allow-multiple-definition)
+  # Away from where programs of fixed addresses go: the loader's test runs some in place.
+  target_link_options(unit_${name} PRIVATE -no-pie -Wl,--allow-multiple-definition
+    -Wl,-Ttext-segment=0x40000000)
   target_link_libraries(unit_${name} PRIVATE runsc_all criterion ${RUNSC_LIBS})
 endforeach()
 

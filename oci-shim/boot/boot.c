@@ -13,7 +13,7 @@
 #include "oci-shim/boot/boot_impl.h"
 #include "oci-shim/sandbox/convert.h"
 #include "oci-shim/sandbox/fds.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 #include "platform/base/forbidden.h"
 #include "platform/base/log.h"
 #include "platform/platform.h"

@@ -16,7 +16,7 @@
 
 #include "oci-shim/boot/boot_impl.h"
 #include "oci-shim/sandbox/fds.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 #include "platform/base/log.h"
 
 #include "sentry_filter.h"

@@ -17,7 +17,7 @@
 #include "oci-shim/sandbox/control_client.h"
 #include "oci-shim/sandbox/convert.h"
 #include "oci-shim/sandbox/fds.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 #include "platform/base/auto.h"
 #include "platform/base/log.h"
 

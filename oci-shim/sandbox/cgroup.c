@@ -49,7 +49,7 @@ static bool hierarchy_parse(char *line, struct hierarchy *h)
 	return stat(h->mount, &st) == 0;
 }
 
-static unsigned hierarchies(struct hierarchy *out, unsigned room)
+unsigned hierarchies(struct hierarchy *out, unsigned room)
 {
 	char buf[8192], *line, *save = NULL;
 	int fd = open("/proc/self/cgroup", O_RDONLY | O_CLOEXEC);
@@ -234,7 +234,7 @@ int cgroup_create(const struct runsc_opts *o, const struct oci_spec *spec, struc
 		if (o->privileged && e->cause != EROFS && e->cause != EACCES && e->cause != EPERM)
 			goto fail;
 	}
-	if (limits_set(h, n, rel, spec, e) == 0)
+	if (limits_set(h, n, rel, &spec->res, e) == 0)
 		return 0;
 	if (first.text[0])
 		*e = first;

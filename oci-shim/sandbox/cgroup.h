@@ -31,4 +31,16 @@ void cgroup_kill(const struct state *st);
 /* Freeze or thaw; 0 or -1. */
 int cgroup_freeze(const struct state *st, bool freeze, struct oerr *e);
 
+/* Change the limits of a container that exists; 0 in r means unchanged, -1 no limit. */
+int cgroup_update(const struct state *st, const struct spec_resources *r, struct oerr *e);
+
+struct cgroup_stats {
+	uint64_t cpu_total, cpu_user, cpu_kernel; /* nanoseconds */
+	uint64_t memory_usage, memory_max, memory_limit, memory_failcnt;
+	uint64_t pids, pids_limit;
+};
+/* What the cgroups say; what they do not say is 0. No limit: UINT64_MAX or the host's
+ * largest number for memory, 0 for pids. */
+void cgroup_read_stats(const struct state *st, struct cgroup_stats *s);
+
 #endif

@@ -16,8 +16,10 @@ struct hierarchy {
 
 /* Write the limits of the spec into the directories for rel. A limit whose controller
  * is missing is an error that names it. */
-int limits_set(const struct hierarchy *h, unsigned n, const char *rel, const struct oci_spec *spec,
-	       struct oerr *e);
+int limits_set(const struct hierarchy *h, unsigned n, const char *rel,
+	       const struct spec_resources *r, struct oerr *e);
+/* The mounted hierarchies; how many. */
+unsigned hierarchies(struct hierarchy *out, unsigned room);
 /* --systemd-cgroup: says why it cannot be. Always -1. */
 int systemd_refuse(const struct oci_spec *spec, struct oerr *e);
 

@@ -74,6 +74,16 @@ static void enable_controllers(const struct hierarchy *h, const char *rel)
 	}
 }
 
+/* A limit is taken away: where its controller is missing there was none. */
+static void unlimit(struct limits *l, const char *controller, const char *v1_file,
+		    const char *v2_file, const char *v1_text, const char *v2_text)
+{
+	struct oerr before = *l->e;
+
+	if (limit_write(l, controller, v1_file, v2_file, v1_text, v2_text, "") < 0)
+		*l->e = before;
+}
+
 static int set_pids(struct limits *l, int64_t limit)
 {
 	char text[32] = "max";
@@ -85,8 +95,10 @@ static int set_pids(struct limits *l, int64_t limit)
 	if (limit > 0)
 		snprintf(text, sizeof(text), "%" PRId64,
 			 limit < PIDS_SMALL ? limit + PIDS_RESERVE : limit);
-	else if (limit < 0)
+	if (limit < 0) {
+		unlimit(l, "pids", "pids.max", "pids.max", text, text);
 		return 0;
+	}
 	return limit_write(l, "pids", "pids.max", "pids.max", text, text,
 			   "linux.resources.pids.limit");
 }
@@ -95,6 +107,10 @@ static int set_memory(struct limits *l, const struct spec_resources *r)
 {
 	char v1[32], v2[32];
 
+	if (r->memory_swap < 0 || r->memory_limit < 0)
+		unlimit(l, "memory", "memory.memsw.limit_in_bytes", "memory.swap.max", "-1", "max");
+	if (r->memory_limit < 0)
+		unlimit(l, "memory", "memory.limit_in_bytes", "memory.max", "-1", "max");
 	if (r->memory_limit > 0) {
 		snprintf(v1, sizeof(v1), "%" PRId64, r->memory_limit);
 		if (limit_write(l, "memory", "memory.limit_in_bytes", "memory.max", v1, v1,
@@ -150,6 +166,8 @@ static int set_cpu(struct limits *l, const struct spec_resources *r)
 				"linux.resources.cpu.quota") < 0)
 			return -1;
 	}
+	if (r->cpu_quota < 0)
+		unlimit(l, "cpu", "cpu.cfs_quota_us", "cpu.max", "-1", "max");
 	if (r->cpus && r->cpus[0] &&
 	    limit_write(l, "cpuset", "cpuset.cpus", "cpuset.cpus", r->cpus, r->cpus,
 			"linux.resources.cpu.cpus") < 0)
@@ -177,11 +195,10 @@ static int set_unified(struct limits *l, const struct spec_resources *r)
 	return 0;
 }
 
-int limits_set(const struct hierarchy *h, unsigned n, const char *rel, const struct oci_spec *spec,
-	       struct oerr *e)
+int limits_set(const struct hierarchy *h, unsigned n, const char *rel,
+	       const struct spec_resources *r, struct oerr *e)
 {
 	struct limits l = { h, n, rel, e };
-	const struct spec_resources *r = &spec->res;
 
 	for (unsigned i = 0; i < n; i++)
 		if (h[i].v2 && n == 1)

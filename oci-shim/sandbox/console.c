@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 #include "oci-shim/sandbox/fds.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 
 int console_open(uid_t uid, unsigned rows, unsigned cols, int *master, int *slave,
 		 struct oerr *e)

@@ -17,7 +17,7 @@
 
 #include "gofer/server/gofer_server.h"
 #include "oci-shim/sandbox/fds.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 #include "platform/base/log.h"
 
 #define BIT(cap) (1ULL << (cap))

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "oci-shim/sandbox/fds.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 #include "platform/base/auto.h"
 
 static const char *const kind_names[HOOK_KINDS] = {

@@ -15,7 +15,7 @@
 
 #include "oci-shim/sandbox/fds.h"
 #include "oci-shim/sandbox/hooks.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 
 int control_listen(struct state *st, struct oerr *e)
 {

@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 #include "oci-shim/sandbox/fds.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 
 void ns_loopback_up(void)
 {

@@ -19,7 +19,7 @@
 
 #include "oci-shim/boot/boot.h"
 #include "oci-shim/sandbox/fds.h"
-#include "oci-shim/sandbox/process_impl.h"
+#include "oci-shim/sandbox/process.h"
 #include "platform/base/log.h"
 
 #define GOFER_GRACE_MS 5000

@@ -111,14 +111,15 @@ static int parse_devices(const struct jpos *p, json_object *linux_, struct oci_s
 	return 0;
 }
 
-static int parse_resources(const struct jpos *p, json_object *linux_, struct spec_resources *r)
+/* at is the position of o, the "resources" object. */
+static int resources_parse(const struct jpos *at, json_object *o, struct spec_resources *r)
 {
-	struct jpos at = jpos_key(p, "resources"), mem = jpos_key(&at, "memory"),
-		    cpu = jpos_key(&at, "cpu"), pids = jpos_key(&at, "pids");
-	json_object *o = NULL, *m = NULL, *c = NULL, *q = NULL;
+	struct jpos mem = jpos_key(at, "memory"), cpu = jpos_key(at, "cpu"),
+		    pids = jpos_key(at, "pids");
+	json_object *m = NULL, *c = NULL, *q = NULL;
 
-	if (jobject(p, linux_, "resources", &o) < 0 || jobject(&at, o, "memory", &m) < 0 ||
-	    jobject(&at, o, "cpu", &c) < 0 || jobject(&at, o, "pids", &q) < 0)
+	if (jobject(at, o, "memory", &m) < 0 || jobject(at, o, "cpu", &c) < 0 ||
+	    jobject(at, o, "pids", &q) < 0)
 		return -1;
 	if (jint(&mem, m, "limit", -1, INT64_MAX, &r->memory_limit) < 0 ||
 	    jint(&mem, m, "swap", -1, INT64_MAX, &r->memory_swap) < 0 ||
@@ -129,7 +130,39 @@ static int parse_resources(const struct jpos *p, json_object *linux_, struct spe
 	    jstring(&cpu, c, "cpus", &r->cpus) < 0 || jstring(&cpu, c, "mems", &r->mems) < 0 ||
 	    jint(&pids, q, "limit", INT64_MIN, INT64_MAX, &r->pids_limit) < 0)
 		return -1;
-	return jpairs(&at, o, "unified", &r->unified, &r->nunified) < 0 ? -1 : 0;
+	return jpairs(at, o, "unified", &r->unified, &r->nunified) < 0 ? -1 : 0;
+}
+
+static int parse_resources(const struct jpos *p, json_object *linux_, struct spec_resources *r)
+{
+	struct jpos at = jpos_key(p, "resources");
+	json_object *o = NULL;
+
+	return jobject(p, linux_, "resources", &o) < 0 ? -1 : resources_parse(&at, o, r);
+}
+
+int spec_load_resources(const char *file, struct spec_resources *out, json_object **json,
+			struct oerr *e)
+{
+	struct jpos p = { .file = file, .path = "", .e = e };
+	size_t len;
+	char *text = file_read_all(file, &len, e);
+	int r = -1;
+
+	*json = text ? json_parse_text(text, len, file, e) : NULL;
+	free(text);
+	if (!*json)
+		return -1;
+	if (!json_object_is_type(*json, json_type_object))
+		jfail(&p, "must be an object");
+	else
+		r = resources_parse(&p, *json, out);
+	if (r < 0) {
+		free(out->unified);
+		json_object_put(*json);
+		*json = NULL;
+	}
+	return r;
 }
 
 int linux_parse(const struct jpos *p, json_object *obj, struct oci_spec *s)

@@ -138,6 +138,10 @@ int spec_parse(const char *text, size_t len, const char *name, struct oci_spec *
 /* A stand-alone process object (`exec --process FILE`). *json keeps its strings. */
 int spec_load_process(const char *file, struct spec_process *out, struct json_object **json,
 		      struct oerr *e);
+/* A stand-alone linux.resources object (`update --resources FILE`). *json keeps its
+ * strings; out->unified is the caller's to free. */
+int spec_load_resources(const char *file, struct spec_resources *out, struct json_object **json,
+			struct oerr *e);
 void spec_process_fini(struct spec_process *p);
 void spec_free(struct oci_spec *s);
 

@@ -210,15 +210,21 @@ static int spare_take(struct unotify *u, struct chunk **out_c, uint64_t *out_tok
 	int err = 0;
 
 	pthread_mutex_lock(&u->spawn_mu);
-	if (!u->spare.asked)
-		err = spare_ask(u);
-	if (!err) {
+	/* A spare that waited may have been killed meanwhile: then a fresh one. */
+	for (int tries = u->spare.asked ? 2 : 1; tries > 0; tries--) {
+		if (!u->spare.asked)
+			err = spare_ask(u);
+		if (err)
+			break;
 		*out_c = u->spare.chunk;
 		*out_token = u->spare.token;
 		u->spare.asked = false;
 		err = zygote_collect(u, u->spare.pipe, *out_c, out_pid, out_fd);
-		if (err)
-			chunk_free(u, *out_c);
+		if (!err)
+			break;
+		chunk_free(u, *out_c);
+		if (tries > 1)
+			err = 0;
 	}
 	if (!err && spare_ask(u) < 0)
 		log_warn("no spare stub");

@@ -196,7 +196,7 @@ int inet_getsockopt(struct task *t, struct socket *s, int level, int name, void 
 /* ---- ioctl ---- */
 
 /* SIOCGIFCONF: the host's answer in a buffer of our own. A null buffer asks for the size. */
-static int64_t get_ifconf(struct task *t, struct hsock *h, uint64_t arg)
+static int64_t get_ifconf(struct task *t, int fd, uint64_t arg)
 {
 	struct lx_ifconf c, host;
 	AUTO_FREE uint8_t *buf = NULL;
@@ -213,7 +213,7 @@ static int64_t get_ifconf(struct task *t, struct hsock *h, uint64_t arg)
 			return -LX_ENOMEM;
 		host.ifc_buf = (uint64_t)(uintptr_t)buf;
 	}
-	err = nethost_ioctl(h->fd, LX_SIOCGIFCONF, &host);
+	err = nethost_ioctl(fd, LX_SIOCGIFCONF, &host);
 	if (err < 0)
 		return err;
 	if (buf != NULL && host.ifc_len > 0 &&
@@ -224,15 +224,49 @@ static int64_t get_ifconf(struct task *t, struct hsock *h, uint64_t arg)
 }
 
 /* A question about one interface: a struct ifreq without pointers. */
-static int64_t get_ifreq(struct task *t, struct hsock *h, uint32_t cmd, uint64_t arg)
+static int64_t get_ifreq(struct task *t, int fd, uint32_t cmd, uint64_t arg)
 {
 	_Alignas(8) uint8_t req[LX_IFREQ_SIZE];
 	int err = copy_in(t, req, (struct uaddr){ arg }, sizeof(req));
 
 	if (err)
 		return err;
-	err = nethost_ioctl(h->fd, cmd, req);
+	err = nethost_ioctl(fd, cmd, req);
 	return err < 0 ? err : copy_out(t, (struct uaddr){ arg }, req, sizeof(req));
+}
+
+int64_t netdev_ioctl(struct task *t, int fd, uint32_t cmd, uint64_t arg)
+{
+	int64_t r;
+	int own = -1;
+
+	switch (cmd) {
+	case LX_SIOCGIFCONF:
+	case LX_SIOCGIFNAME:
+	case LX_SIOCGIFFLAGS:
+	case LX_SIOCGIFADDR:
+	case LX_SIOCGIFDSTADDR:
+	case LX_SIOCGIFBRDADDR:
+	case LX_SIOCGIFNETMASK:
+	case LX_SIOCGIFMETRIC:
+	case LX_SIOCGIFMTU:
+	case LX_SIOCGIFHWADDR:
+	case LX_SIOCGIFINDEX:
+	case LX_SIOCGIFTXQLEN:
+	case LX_SIOCGIFMAP:
+		break;
+	default:
+		/* 0x89..: requests that would change the network */
+		return (cmd & 0xff00) == 0x8900 ? -LX_EPERM : -LX_ENOTTY;
+	}
+	if (fd < 0)
+		fd = own = nethost_socket(LX_AF_INET, LX_SOCK_DGRAM, 0);
+	if (fd < 0)
+		return -LX_ENODEV;
+	r = cmd == LX_SIOCGIFCONF ? get_ifconf(t, fd, arg) : get_ifreq(t, fd, cmd, arg);
+	if (own >= 0)
+		nethost_close(own);
+	return r;
 }
 
 int64_t inet_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64_t arg)
@@ -247,23 +281,7 @@ int64_t inet_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64_t arg)
 	case LX_SIOCATMARK:
 		err = nethost_ioctl(h->fd, cmd, &n);
 		return err < 0 ? err : copy_out(t, (struct uaddr){ arg }, &n, sizeof(n));
-	case LX_SIOCGIFCONF:
-		return get_ifconf(t, h, arg);
-	case LX_SIOCGIFNAME:
-	case LX_SIOCGIFFLAGS:
-	case LX_SIOCGIFADDR:
-	case LX_SIOCGIFDSTADDR:
-	case LX_SIOCGIFBRDADDR:
-	case LX_SIOCGIFNETMASK:
-	case LX_SIOCGIFMETRIC:
-	case LX_SIOCGIFMTU:
-	case LX_SIOCGIFHWADDR:
-	case LX_SIOCGIFINDEX:
-	case LX_SIOCGIFTXQLEN:
-	case LX_SIOCGIFMAP:
-		return get_ifreq(t, h, cmd, arg);
 	default:
-		/* 0x89..: requests that would change the network */
-		return (cmd & 0xff00) == 0x8900 ? -LX_EPERM : -LX_ENOTTY;
+		return netdev_ioctl(t, h->fd, cmd, arg);
 	}
 }

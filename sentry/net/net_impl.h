@@ -34,6 +34,10 @@ int unix_create(struct task *t, int type, int protocol, struct socket **out);
 int unix_create_pair(struct task *t, int type, int protocol, struct socket *out[2]);
 int inet_create(struct task *t, int family, int type, int protocol, struct socket **out);
 
+/* Questions about interfaces, which any socket answers: SIOCGIF*. fd: the host socket to
+ * ask by, -1 to have one made. */
+int64_t netdev_ioctl(struct task *t, int fd, uint32_t cmd, uint64_t arg);
+
 /* Give an int option: as much of it as fits into *len bytes. */
 int opt_put_int(void *val, uint32_t *len, int32_t v);
 int opt_put(void *val, uint32_t *len, const void *src, uint32_t size);

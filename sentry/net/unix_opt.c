@@ -160,7 +160,7 @@ int64_t unix_ioctl(struct task *t, struct socket *s, uint32_t cmd, uint64_t arg)
 		n = 0;
 		break;
 	default:
-		return -LX_ENOTTY;
+		return netdev_ioctl(t, -1, cmd, arg);
 	}
 	out = n > INT32_MAX ? INT32_MAX : (int32_t)n;
 	return copy_out(t, (struct uaddr){ arg }, &out, sizeof(out));

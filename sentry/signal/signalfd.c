@@ -104,6 +104,7 @@ static const struct file_ops signalfd_ops = {
 	.name = "signalfd",
 	.read = signalfd_read,
 	.poll = signalfd_poll,
+	.seek = file_seek_nowhere,
 	.release = signalfd_release,
 	.fdinfo = signalfd_fdinfo,
 };

@@ -38,13 +38,14 @@ static void free_restart(struct task *t)
 	t->restart.ptr_free = NULL;
 }
 
-/* result: the call's, before signals. */
-static void call_end(struct task *t, long result)
+/* result: the call's, before signals. Another kind of trap (a stop's kick, a fault) may come
+ * right before restart_syscall(2) is executed, and ends no call: it leaves alone what that
+ * will go on with. */
+static void call_end(struct task *t, bool is_call, long result)
 {
 	if (t->nwaiters || t->park_timer.heap_idx)
 		task_unenrol(t);
-	/* restart_syscall(2) goes on with what the call left. */
-	if (result != -LX_ERESTART_RESTARTBLOCK) {
+	if (is_call ? result != -LX_ERESTART_RESTARTBLOCK : !t->restart_fn) {
 		t->restart_fn = NULL;
 		if (t->restart.ptr_free)
 			free_restart(t);
@@ -55,7 +56,7 @@ static void call_end(struct task *t, long result)
 
 bool task_to_guest(struct task *t, long result, bool is_call)
 {
-	long call_result = is_call ? result : 0;
+	long call_result = result;
 
 	if (t->killed) {
 		if (!t->batch.count)
@@ -75,7 +76,7 @@ bool task_to_guest(struct task *t, long result, bool is_call)
 			return t->killed ? die(t) : false;
 		}
 	}
-	call_end(t, call_result);
+	call_end(t, is_call, call_result);
 	t->state = TASK_RUNNING;
 	return true;
 }

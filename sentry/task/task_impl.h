@@ -1,9 +1,9 @@
-/* What the files of sentry/task/ and sentry/kernel.c share. Kernel lock held unless
- * said otherwise. */
+/* What the files of sentry/task share. Kernel lock held unless said otherwise. */
 #ifndef SENTRY_TASK_TASK_IMPL_H
 #define SENTRY_TASK_TASK_IMPL_H
 
 #include "sentry/mm/mm.h"
+#include "sentry/task/sched.h"
 #include "sentry/task/task.h"
 
 struct exec_state;
@@ -16,8 +16,7 @@ struct task *task_alloc(struct kernel *k, struct tgroup *tg);
 struct tgroup *tgroup_alloc(struct kernel *k);
 struct session *session_new(int sid);
 
-/* A plat_resume() of t is about to be made without the lock; see task_release_pt(). */
-void task_pin(struct task *t);
+/* Undoes task_pin(). */
 void task_unpin(struct task *t); /* without the kernel lock */
 /* Wait until no resume of t is in flight; the threads that make them only need the CPU.
  * Not inside kernel_unlock() or a handler. */
@@ -33,19 +32,10 @@ bool mm_shared_outside(const struct mm *mm, const struct tgroup *tg);
 
 /* ---- dispatch.c ---- */
 
-/* Go on with a task that was taken off the ready list; true: it is to be resumed. */
-bool task_rerun(struct task *t);
-/* Resume after task_pin(). Without the kernel lock. */
-void task_resume(struct task *t);
 /* On the way to the guest: signals, stops, exits. True: resume. */
 bool task_to_guest(struct task *t, long result, bool is_call);
 /* Run the batch in t->batch, then report to fn instead of going on in the guest. */
 bool task_batch_then(struct task *t, void (*fn)(struct task *t));
-
-/* ---- kernel.c ---- */
-
-/* kernel_unlock() that also resumes t (NULL: nobody). */
-void kernel_unlock_resume(struct kernel *k, struct task *t);
 
 /* ---- task_clone.c ---- */
 
@@ -68,8 +58,6 @@ void tgroup_kill(struct tgroup *tg, int status);
 void tgroup_reap(struct tgroup *tg);
 /* ktimer of a tgroup whose threads do not follow a kick. */
 void tgroup_kill_timer(struct ktimer *tm);
-/* kernel_free(): end everything now; threads that are in_kernel end by themselves. */
-void kernel_end_tasks(struct kernel *k);
 
 /* ---- task_exec.c ---- */
 
@@ -81,8 +69,6 @@ bool task_exec_advance(struct task *t);
 void task_exec_abort(struct task *t);
 
 /* ---- strace.c ---- */
-int strace_init(struct kernel *k, const struct kernel_params *p);
-void strace_fini(struct kernel *k);
 void strace_enter(struct task *t);
 void strace_exit(struct task *t, long result);
 /* The task ends: finish an open line, tell its status. */

@@ -96,6 +96,7 @@ static const struct file_ops timerfd_ops = {
 	.name = "timerfd",
 	.read = timerfd_read,
 	.poll = timerfd_poll,
+	.seek = file_seek_nowhere,
 	.release = timerfd_release,
 	.fdinfo = timerfd_fdinfo,
 };

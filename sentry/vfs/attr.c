@@ -276,6 +276,23 @@ int vfs_readlink(struct task *t, const struct path *p, char *buf, size_t size)
 	return -LX_EINVAL;
 }
 
+/* Pipes and sockets share the anonymous objects' superblock; in Linux each kind has one. */
+static uint64_t magic_of(const struct path *p)
+{
+	const struct superblock *sb = p->mnt->sb;
+
+	if (sb->k->mnt->anon != p->mnt)
+		return sb->magic;
+	switch (p->dentry->inode->mode & LX_S_IFMT) {
+	case LX_S_IFIFO:
+		return LX_PIPEFS_MAGIC;
+	case LX_S_IFSOCK:
+		return LX_SOCKFS_MAGIC;
+	default:
+		return p->dentry->inode->sb->magic;
+	}
+}
+
 int vfs_statfs(const struct path *p, struct lx_statfs *out)
 {
 	struct superblock *sb = p->mnt->sb;
@@ -289,7 +306,7 @@ int vfs_statfs(const struct path *p, struct lx_statfs *out)
 		err = sb->ops->statfs(sb, out);
 	if (err)
 		return err;
-	out->f_type = (int64_t)sb->magic;
+	out->f_type = (int64_t)magic_of(p);
 	if (!out->f_frsize)
 		out->f_frsize = out->f_bsize;
 	out->f_fsid[0] = (int32_t)sb->dev;

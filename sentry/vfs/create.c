@@ -78,6 +78,8 @@ static int create_start(struct walk *w, struct task *t, int dfd, const char *pat
 		return err;
 	if (walk_trailing_slash(w) && !is_dir)
 		return -LX_ENOENT;
+	if (dir_fails_lookups(w->path.dentry->inode))
+		return -LX_ENOENT;
 	if (path_readonly(&w->path))
 		return -LX_EROFS;
 	walk_last_name(w, name);

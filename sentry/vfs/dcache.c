@@ -201,7 +201,16 @@ void dcache_remove(struct dentry *d)
 {
 	if (!dentry_is_hashed(d))
 		return;
+	if (list_empty(&link_of(d)->children)) {
+		unhash(d);
+		dentry_put(d);
+		return;
+	}
+	/* What is cached below it can no longer be found, and no umount would look there. */
+	refs_get(&d->refs);
+	dcache_prune(d);
 	unhash(d);
+	dentry_put(d);
 	dentry_put(d);
 }
 
@@ -232,8 +241,10 @@ void dcache_set_limit(unsigned max_unused)
 static bool became_unused(struct dentry *d)
 {
 	const struct inode *i = d->inode ? d->inode : d->parent->inode;
+	const struct dentry *up = d->parent;
+	bool lost = up->unhashed || (up->parent && !dentry_is_hashed(up));
 
-	if (i->sb->no_dcache) {
+	if (i->sb->no_dcache || lost) {
 		unhash(d);
 		return true;
 	}

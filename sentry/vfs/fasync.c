@@ -200,7 +200,7 @@ void file_fasync_drop(struct file *f)
 
 int file_set_async(struct file *f, int fd, bool on)
 {
-	struct fasync_poll fp = { .failed = false };
+	struct fasync_poll fp = { .pc = { .enrol = fasync_enrol } };
 
 	file_fasync_drop(f);
 	if (!on)

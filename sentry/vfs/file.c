@@ -52,8 +52,10 @@ static void file_release(struct file *f)
 		locks_release_file(f);
 	if (f->ops->release)
 		f->ops->release(f);
-	if (f->mode & FMODE_COUNTED_WRITER)
+	if (f->mode & FMODE_COUNTED_WRITER) {
 		i->writers--;
+		f->path.mnt->writers--;
+	}
 	if (f->mode & FMODE_DENIES_WRITE)
 		i->deny_write--;
 	inode_put(f->inode);

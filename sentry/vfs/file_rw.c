@@ -329,13 +329,20 @@ static int64_t seek_target(const struct file *f, uint64_t size, int64_t off, int
 	}
 }
 
+int64_t file_seek_nowhere(struct file *f, int64_t off, int whence)
+{
+	(void)off;
+	(void)whence;
+	return f->pos;
+}
+
 int64_t file_seek(struct file *f, int64_t off, int whence)
 {
 	struct kstat st;
 	int64_t to;
 	int err;
 
-	if (f->mode & FMODE_STREAM)
+	if ((f->mode & FMODE_STREAM) && f->ops->seek != file_seek_nowhere)
 		return -LX_ESPIPE;
 	if (f->ops->seek) {
 		to = f->ops->seek(f, off, whence);

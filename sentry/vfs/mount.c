@@ -337,6 +337,8 @@ int vfs_remount(struct kernel *k, const struct path *p, uint32_t flags)
 	(void)k;
 	if (p->dentry != p->mnt->root)
 		return -LX_EINVAL;
+	if ((flags & MNT_RDONLY) && p->mnt->writers)
+		return -LX_EBUSY;
 	p->mnt->flags = flags;
 	return 0;
 }

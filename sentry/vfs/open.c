@@ -135,6 +135,7 @@ static int open_file(struct kernel *k, struct task *t, const struct path *p,
 	f->flags = r->flags & ~(LX_O_CREAT | LX_O_EXCL | LX_O_NOCTTY | LX_O_TRUNC | LX_O_CLOEXEC);
 	if ((r->fmode & FMODE_WRITE) && LX_S_ISREG(i->mode)) {
 		i->writers++;
+		f->path.mnt->writers++;
 		f->mode |= FMODE_COUNTED_WRITER;
 	}
 	*out = f;
@@ -244,13 +245,15 @@ static int create_file(struct task *t, struct walk *w, struct open_req *r, struc
 	struct new_attrs a;
 	int err;
 
+	if (dir_fails_lookups(dir))
+		return -LX_ENOENT;
 	if (path_readonly(&w->path))
 		return -LX_EROFS;
 	err = dir_may_create(t->cred, &w->path);
 	if (err)
 		return err;
 	if (!dir->ops->create)
-		return dir->sb->no_dcache ? -LX_ENOENT : -LX_EACCES;
+		return -LX_EACCES;
 	new_attrs_for(t, dir, LX_S_IFREG | r->mode, &a);
 	walk_last_name(w, name);
 	err = dir->ops->create(dir, name, a.mode, a.uid, a.gid, &i);

@@ -179,6 +179,10 @@ DEFINE_AUTO_PUT(file)
 /* The inode that the name led to: what stat, locks and inotify are about. */
 static inline struct inode *file_inode(const struct file *f);
 
+/* ops->seek of objects without a position where lseek(2) succeeds and changes nothing:
+ * eventfd, epoll and the like. */
+int64_t file_seek_nowhere(struct file *f, int64_t off, int whence);
+
 /* For readdir operations: "." and ".." as entries 0 and 1 of the cursor. A file system's
  * readdir emits all its entries, these two included. After each accepted entry the VFS
  * sets f->pos to the next_pos that was given with it. False: the buffer is full. */
@@ -335,6 +339,7 @@ struct mount {
 	struct mount *parent;	/* borrowed: the mount tree holds children */
 	struct dentry *mountpoint; /* one reference; NULL for the root mount */
 	uint32_t flags;		/* MNT_* */
+	uint32_t writers;	/* files open for writing through it */
 	char *source, *options;	/* for mountinfo */
 	struct list children, sibling; /* in parent->children */
 	struct list all;	/* in mount_ns.all */
@@ -364,7 +369,8 @@ int vfs_make_mountpoint(struct kernel *k, const struct path *start, const char *
  * for /proc/PID/mountinfo. emit returns 0 to go on. */
 int mount_ns_show(struct kernel *k, const struct path *root,
 		  int (*emit)(void *ctx, const struct mount *m, const char *mountpoint), void *ctx);
-/* Change MNT_* flags of the mount that p is on. */
+/* Change MNT_* flags of the mount that p is on. -LX_EBUSY: not read-only while files are
+ * open for writing. */
 int vfs_remount(struct kernel *k, const struct path *p, uint32_t flags);
 /* A mount that is in no tree: internal layers. One reference; takes one on sb and root. */
 struct mount *mount_new(struct superblock *sb, struct inode *root, uint32_t flags,

@@ -4,9 +4,11 @@
 
 #include <string.h>
 
+#include "sentry/vfs/fsnotify.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_stat.h"
+#include "syscalls/abi/lx_statfs.h"
 
 /* Bits of file.mode that only the VFS knows. */
 #define FMODE_COUNTED_WRITER (1u << 28) /* in inode.writers */
@@ -119,6 +121,12 @@ int walk_step_into(struct walk *w, struct dentry *d, bool trailing);
 void walk_last_name(const struct walk *w, char name[LX_NAME_MAX + 1]);
 
 /* ---- create.c ---- */
+/* In procfs the lookup of a missing name fails, where other file systems find nothing: that
+ * is what a call which would make it gives, before it asks for anything else. */
+static inline bool dir_fails_lookups(const struct inode *dir)
+{
+	return dir->sb->magic == LX_PROC_SUPER_MAGIC;
+}
 /* May t make or remove entries in dir? */
 int dir_may_create(const struct cred *c, const struct path *dir);
 /* Ownership and mode of a new object in dir. */
@@ -133,12 +141,6 @@ int create_done(const struct path *dir, const char *name, struct inode *i, struc
 void locks_close_posix(struct file *f, const void *owner);
 void locks_release_file(struct file *f);
 void locks_free_inode(struct inode *i);
-
-/* ---- anon/inotify.c ---- */
-/* The last name and the last user are gone: IN_DELETE_SELF and IN_IGNORED. */
-void fsnotify_inode_gone(struct inode *i);
-void fsnotify_file(struct file *f, uint32_t mask);
-extern unsigned fsnotify_marks; /* 0: nobody listens */
 
 /* ---- attr.c ---- */
 /* A write or a change of length happens: drop set-id bits unless c may keep them. */

@@ -23,6 +23,9 @@ _Static_assert(sizeof(struct lx_statfs) == 120, "statfs");
 
 #define LX_TMPFS_MAGIC 0x01021994u
 #define LX_OVERLAYFS_MAGIC 0x794c7630u
+#define LX_PROC_SUPER_MAGIC 0x9fa0u
+#define LX_PIPEFS_MAGIC 0x50495045u
+#define LX_SOCKFS_MAGIC 0x534f434bu
 #define LX_ANON_INODE_FS_MAGIC 0x09041934u
 
 #endif

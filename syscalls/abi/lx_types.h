@@ -11,4 +11,7 @@ struct uaddr {
 	uint64_t v;
 };
 
+/* No user address is at or above it, with four-level page tables. */
+#define LX_USER_ADDR_MAX 0x7ffffffff000ULL
+
 #endif

@@ -73,9 +73,17 @@ p_platform() {
   done
 }
 
-p_gofer() {
-  timeout 120 build-debug/tests/gofer_hostile | sed 's/^\(ok\|FAIL\) /\1 gofer\//'
+gofer_hostile() { # program, label: thousands of checks, one line
+  local out
+  out=$(timeout 240 "$1" 2>&1)
+  if [ $? = 0 ] && [[ ${out##*$'\n'} == *" passed, 0 failed"* ]]; then
+    echo "ok $2/hostile-client (${out##*$'\n'})"
+  else
+    printf '%s\n' "$out" | tail -30
+    echo "FAIL $2/hostile-client"
+  fi
 }
+p_gofer() { gofer_hostile build-debug/tests/gofer_hostile gofer; }
 
 p_guest() { tests/harness/run_guest.sh build-debug/runsc build-debug/tests/guest; }
 p_hostile() { tests/hostile/run.sh "$top/build-debug/runsc" build-debug/tests/hostile/hostile; }
@@ -96,7 +104,7 @@ p_asan() {
       echo "FAIL asan/unit/$(basename "$t")"
     fi
   done
-  timeout 120 build-asan/tests/gofer_hostile | sed 's/^\(ok\|FAIL\) /\1 asan\/gofer\//'
+  gofer_hostile build-asan/tests/gofer_hostile asan/gofer
   RUNSC_TEST_LABEL=asan tests/harness/run_guest.sh build-asan/runsc build-asan/tests/guest --sandbox-only
 }
 

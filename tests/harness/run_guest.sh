@@ -11,8 +11,8 @@ native=1
 [ "${1:-}" = --sandbox-only ] && { native=; shift; }
 . "$(dirname "$0")/leaks.sh"
 label=${RUNSC_TEST_LABEL:-unotify}
-out=$(mktemp)
-trap 'rm -f "$out"' EXIT
+out=$(mktemp) log=$(mktemp)
+trap 'rm -f "$out" "$log"' EXIT
 rc=0
 
 show() { # side program
@@ -31,9 +31,15 @@ for p in "${progs[@]}"; do
     show native "$name"
   fi
   leaks_before
-  timeout 300 "$runsc" do -- "$(readlink -f "$p")" >"$out" 2>&1 </dev/null || grep -q '^FAIL ' "$out" ||
+  : >"$log"
+  timeout 300 "$runsc" --debug-log "$log" do -- "$(readlink -f "$p")" >"$out" 2>&1 </dev/null || grep -q '^FAIL ' "$out" ||
     echo "FAIL $name-ended-early($?)" >>"$out"
   show "$label" "$name"
   leaks_after "syscall/$name@$label" || rc=1
+  # Debug builds count their objects; sanitizers write to the log, too.
+  if grep -E ' LEAK |BUG at|Sanitizer|runtime error:' "$log"; then
+    echo "FAIL leak/objects-$name@$label"
+    rc=1
+  fi
 done
 exit $rc

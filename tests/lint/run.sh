@@ -31,6 +31,11 @@ layers() {
   sources '*.c' '*.h' | grep -Ev '^(tests|bench)/' | while read -r f; do
     me=$(layer_of "$f")
     grep -oE '^#include "[^"]+"' "$f" | cut -d'"' -f2 | while read -r inc; do
+      case "$f $inc" in # the exceptions that docs/architecture.md names
+      "oci-shim/sandbox/proxy.c oci-shim/boot/boot.h" | \
+        "oci-shim/cmd/info.c syscalls/syscalls_doc.h" | \
+        "oci-shim/boot/confine_host.c sentry_filter.h") continue ;;
+      esac
       case $inc in */*) ;; *) echo "$f: include is not rooted: $inc"; continue ;; esac
       [ -f "$inc" ] || continue
       it=$(layer_of "$inc")

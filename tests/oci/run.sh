@@ -66,6 +66,19 @@ t ps-json test "$(r ps --format json "$c1")" = "[$(cat "$work/pid")]"
 out=$(r exec "$c1" /bin/sh -c 'echo in; exit 4' 2>&1); st=$?
 t exec-output [ "$out" = in ]
 t exec-status [ $st = 4 ]
+r pause "$c1"; t pause [ $? = 0 ]
+t state-paused test "$(r state "$c1" | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = paused
+out=$(r exec "$c1" /bin/true 2>&1); t exec-paused test "${out#*cannot exec in a paused container}" != "$out"
+r resume "$c1"; t resume [ $? = 0 ]
+out=$(r resume "$c1" 2>&1); t resume-running test "${out#*container not paused}" != "$out"
+t exec-after-resume test "$(r exec "$c1" /bin/echo again 2>&1)" = again
+limit() { cat /sys/fs/cgroup/memory/"$c1"/memory.limit_in_bytes /sys/fs/cgroup/"$c1"/memory.max 2>/dev/null; }
+for mb in 100 200 120; do # down, up (swap first), down
+  echo "{\"memory\":{\"limit\":$((mb << 20)),\"reservation\":0,\"swap\":$((mb << 20)),\"kernel\":0},\"cpu\":{\"shares\":0},\"blockIO\":{\"weight\":0}}" | r update --resources - "$c1"
+  t "update-$mb" [ $? = 0 ]
+  t "update-$mb-limit" [ "$(limit)" = $((mb << 20)) ]
+done
+t events-stats test "$(r events --stats "$c1" | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["type"],s["data"]["memory"]["usage"]["usage"]>0,s["data"]["pids"]["current"]>0)')" = "stats True True"
 r kill "$c1" TERM; t kill [ $? = 0 ]
 for _ in $(seq 100); do [ "$(r state "$c1" | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = stopped ] && break; read -rt 0.05 <> <(:); done
 t state-stopped test "$(r state "$c1" | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["status"],s["pid"])')" = "stopped 0"
@@ -73,6 +86,12 @@ out=$(r kill "$c1" TERM 2>&1); t kill-stopped test "${out#*container not running
 r kill --all "$c1" 9; t kill-all-stopped [ $? = 0 ]
 r delete "$c1"; t delete [ $? = 0 ]
 leaks_after oci/lifecycle || rc=1
+
+# What callers probe.
+r checkpoint --help >/dev/null; t checkpoint-help [ $? = 0 ]
+out=$(r restore --lsm-mount-context 2>&1); t restore-probe test "${out#*flag needs an argument}" != "$out"
+t version test "$(r --version | sed 's/[ :].*//' | paste -sd' ')" = "runsc commit spec"
+t features test "$(r features | python3 -c 'import json,sys;f=json.load(sys.stdin);print("ociVersionMin" in f and "linux" in f)')" = True
 
 # A created container that is never started dies by kill and delete.
 leaks_before

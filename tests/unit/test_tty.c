@@ -1,5 +1,6 @@
 /* Pseudo-terminals, job control, and the files given from the host. */
 #include <fcntl.h>
+#include <poll.h>
 #include <pty.h>
 #include <signal.h>
 #include <unistd.h>
@@ -291,8 +292,8 @@ Test(tty, host_terminal)
 	tty_set_session(hostfile_tty(in), A->tg->session, 1);
 	cr_assert_eq(rd(in, buf, 10), -LX_EAGAIN);
 	cr_assert_eq(write(m, "hi\n", 3), 3);
-	while (!ready(in, LX_POLLIN))
-		usleep(1000);
+	cr_assert_eq(poll(&(struct pollfd){ .fd = s, .events = POLLIN }, 1, 5000), 1);
+	cr_assert(ready(in, LX_POLLIN));
 	reads(in, "hi\n");
 	cr_assert_eq(wr(out, "o"), 1);
 	f = must_open("/dev/tty", LX_O_RDWR);

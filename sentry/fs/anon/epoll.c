@@ -391,6 +391,7 @@ void epoll_file_released(struct file *f)
 static const struct file_ops epoll_file_ops = {
 	.name = "eventpoll",
 	.poll = epoll_poll,
+	.seek = file_seek_nowhere,
 	.release = epoll_release,
 };
 

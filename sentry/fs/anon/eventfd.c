@@ -91,6 +91,7 @@ static const struct file_ops eventfd_ops = {
 	.read = eventfd_read,
 	.write = eventfd_write,
 	.poll = eventfd_poll,
+	.seek = file_seek_nowhere,
 	.fdinfo = eventfd_fdinfo,
 	.release = eventfd_release,
 };

@@ -4,11 +4,15 @@
  * reference on the inode. Everything runs under the kernel lock. */
 #include <bsd/sys/tree.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "sentry/fs/anon/inotify.h"
-#include "sentry/vfs/vfs_impl.h"
+#include "sentry/vfs/fsnotify.h"
+#include "sentry/vfs/vfs.h"
+#include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_inotify.h"
 #include "syscalls/abi/lx_poll.h"
+#include "syscalls/abi/lx_stat.h"
 
 #define MAX_QUEUED 16384	/* fs.inotify.max_queued_events */
 #define MAX_MARKS (1u << 19)	/* in the sandbox */
@@ -246,6 +250,7 @@ static const struct file_ops inotify_ops = {
 	.name = "inotify",
 	.read = inotify_read,
 	.poll = inotify_poll,
+	.seek = file_seek_nowhere,
 	.ioctl = inotify_ioctl,
 	.async = true,
 	.release = inotify_release,

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 struct kernel;
+struct mm;
 
 /* Settings below /proc/sys that something else in the sentry may want to follow. Kernel
  * lock held. */
@@ -30,6 +31,9 @@ int64_t sysctl_get(struct kernel *k, enum sysctl_id id);
 /* Stable numbers of the one namespace of each type ("net:[4026531840]"). type: "net",
  * "pid" …; 0 when unknown. */
 uint64_t proc_ns_ino(const char *type);
+
+/* Pages in use, an estimate: private writable memory and program text. */
+uint64_t proc_rss_pages(struct mm *mm);
 
 /* From kernel_free(). */
 void procfs_free(struct kernel *k);

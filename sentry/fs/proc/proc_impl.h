@@ -2,10 +2,12 @@
 #ifndef SENTRY_FS_PROC_PROC_IMPL_H
 #define SENTRY_FS_PROC_PROC_IMPL_H
 
+#include "sentry/fs/proc/proc.h"
 #include "sentry/fs/proc/pseudo.h"
 #include "sentry/task/task.h"
+#include "syscalls/abi/lx_statfs.h"
 
-#define PROC_MAGIC 0x9fa0
+#define PROC_MAGIC LX_PROC_SUPER_MAGIC
 #define USER_HZ 100
 #define NS_PER_TICK (1000000000ULL / USER_HZ)
 
@@ -33,8 +35,6 @@ void proc_show_path(struct kernel *k, struct pseudo_buf *b, const struct path *p
 		    const char *esc);
 /* Text of a path into buf: its length or -errno. */
 int proc_path_text(struct kernel *k, const struct path *p, char *buf, size_t size);
-/* Pages in use, an estimate: private writable memory and program text. */
-uint64_t proc_rss_pages(struct mm *mm);
 
 static inline struct kernel *proc_kernel(const struct pseudo_node *n)
 {

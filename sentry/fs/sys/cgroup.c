@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "sentry/fs/proc/proc_impl.h"
+#include "sentry/fs/proc/proc.h"
+#include "sentry/fs/proc/pseudo.h"
 #include "sentry/mm/mm.h"
+#include "sentry/task/task.h"
 
 #define CGROUP2_MAGIC 0x63677270
 
@@ -72,7 +74,7 @@ static int show(struct pseudo_node *n, struct pseudo_buf *b)
 	unsigned what = (unsigned)n->e->arg;
 	bool ids = what == CG_PROCS || what == CG_THREADS;
 
-	measure(proc_kernel(n), &u, ids ? b : NULL, what == CG_THREADS);
+	measure(n->i.sb->k, &u, ids ? b : NULL, what == CG_THREADS);
 	switch ((enum what)what) {
 	case CG_PROCS:
 	case CG_THREADS:

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sentry/fs/proc/hostinfo.h"
 #include "sentry/fs/tmpfs/memfile.h"
 #include "sentry/fs/tmpfs/memfile_impl.h"
 #include "syscalls/abi/lx_fcntl.h"
@@ -216,9 +217,26 @@ static int64_t fd_write(struct memfile *mf, struct uio *u, int64_t pos)
 	return done;
 }
 
+/* How much of a write at pos the quota lets in: what pages that are there already hold,
+ * and as many pages more as are free. In a file with holes every page may be a new one. */
+static uint64_t quota_room(const struct memfile *mf, uint64_t pos, uint64_t want)
+{
+	bool dense = mf->fd < 0 || (pos <= mf->size && mf->pages >= pages_for(mf->size));
+	uint64_t left, end;
+
+	if (quota_allows(mf->q, pages_for(want) + 1))
+		return want;
+	left = mf->q->max_pages > mf->q->used_pages ? mf->q->max_pages - mf->q->used_pages : 0;
+	end = ((dense ? mf->pages : pos / PAGE) + left) * PAGE;
+	if (end <= pos)
+		return 0;
+	return want < end - pos ? want : end - pos;
+}
+
 int64_t memfile_write(struct memfile *mf, struct uio *u, int64_t pos)
 {
-	uint64_t end = (uint64_t)pos + u->resid;
+	uint64_t end = (uint64_t)pos + u->resid, room, cut = 0;
+	bool grows;
 	int64_t n;
 	int err;
 
@@ -228,20 +246,26 @@ int64_t memfile_write(struct memfile *mf, struct uio *u, int64_t pos)
 		return -LX_EPERM;
 	if ((mf->seals & LX_F_SEAL_GROW) && end > mf->size)
 		return -LX_EPERM;
-	if (mf->fd < 0 && end <= MEMFILE_SMALL)
-		return buf_write(mf, u, (uint64_t)pos);
-	err = to_memfd(mf);
-	if (err)
-		return err;
 	/* Full pages are the common case; what overwrites existing ones costs nothing. */
-	if (end > mf->pages * PAGE || mf->pages < pages_for(mf->size)) {
-		if (!quota_allows(mf->q, pages_for(u->resid)))
+	grows = end > mf->pages * PAGE || mf->pages < pages_for(mf->size);
+	if (grows) {
+		room = quota_room(mf, (uint64_t)pos, u->resid);
+		if (room == 0)
 			return -LX_ENOSPC;
-		n = fd_write(mf, u, pos);
-		memfile_refresh(mf);
-		return n;
+		cut = u->resid - room;
+		end -= cut;
 	}
-	return fd_write(mf, u, pos);
+	u->resid -= cut;
+	if (mf->fd < 0 && end <= MEMFILE_SMALL) {
+		n = buf_write(mf, u, (uint64_t)pos);
+	} else {
+		err = to_memfd(mf);
+		n = err ? err : fd_write(mf, u, pos);
+		if (!err && grows)
+			memfile_refresh(mf);
+	}
+	u->resid += cut;
+	return n;
 }
 
 int memfile_truncate(struct memfile *mf, uint64_t size)
@@ -284,6 +308,15 @@ static int punch(struct memfile *mf, int64_t off, int64_t len)
 	return err;
 }
 
+/* As much as a tmpfs holds by default: half of the memory. */
+static uint64_t most_at_once(void)
+{
+	struct host_mem m;
+
+	host_mem(&m);
+	return m.total / 2;
+}
+
 int memfile_fallocate(struct memfile *mf, uint32_t mode, int64_t off, int64_t len)
 {
 	uint64_t end = (uint64_t)off + (uint64_t)len;
@@ -300,6 +333,9 @@ int memfile_fallocate(struct memfile *mf, uint32_t mode, int64_t off, int64_t le
 		return grows ? buf_resize(mf, end) : 0;
 	if (pages_for(end) > mf->pages && !quota_allows(mf->q, pages_for(end) - mf->pages) &&
 	    !quota_allows(mf->q, pages_for((uint64_t)len)))
+		return -LX_ENOSPC;
+	/* The host would take its memory page by page until there is none left. */
+	if ((uint64_t)len > most_at_once())
 		return -LX_ENOSPC;
 	err = to_memfd(mf);
 	if (!err)

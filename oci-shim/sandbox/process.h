@@ -1,6 +1,6 @@
-/* Between the files of this folder: the processes that launch.c forks. */
-#ifndef OCI_SHIM_SANDBOX_PROCESS_IMPL_H
-#define OCI_SHIM_SANDBOX_PROCESS_IMPL_H
+/* The processes that launch.c forks: what they and the commands need of one another. */
+#ifndef OCI_SHIM_SANDBOX_PROCESS_H
+#define OCI_SHIM_SANDBOX_PROCESS_H
 
 #include "oci-shim/sandbox/launch.h"
 #include "sentry/control/control.h"
