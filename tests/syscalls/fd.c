@@ -1,4 +1,5 @@
 /* Descriptors: duplicates, flags, limits, and the ioctls every file has. */
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <sys/ioctl.h>
@@ -218,6 +219,41 @@ CASE(signal_driven_io, "fcntl")
 	CHECK_EQ(write(p[1], "x", 1), 1);
 	while (!io_hits)
 		sched_yield();
+}
+
+static volatile int rt_fd, rt_code, rt_band;
+
+static void on_rt(int sig, siginfo_t *si, void *ctx)
+{
+	(void)sig;
+	(void)ctx;
+	rt_code = si->si_code;
+	rt_band = (int)si->si_band;
+	rt_fd = si->si_fd;
+}
+
+CASE(signal_of_choice, "fcntl,socketpair")
+{
+	struct sigaction sa = { .sa_sigaction = on_rt, .sa_flags = SA_SIGINFO };
+	struct f_owner_ex o = { F_OWNER_TID, getpid() };
+	int sv[2], on = 1;
+
+	CHECK_EQ(sigaction(SIGRTMIN, &sa, NULL), 0);
+	CHECK_EQ(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
+	CHECK_EQ(fcntl(sv[0], F_SETOWN_EX, &o), 0);
+	CHECK_EQ(fcntl(sv[0], F_SETSIG, SIGRTMIN), 0);
+	CHECK_EQ(ioctl(sv[0], FIOASYNC, &on), 0);
+	CHECK_EQ(write(sv[1], "x", 1), 1);
+	while (!rt_code)
+		sched_yield();
+	CHECK_EQ(rt_code, POLL_IN);
+	CHECK_EQ(rt_fd, sv[0]);
+	CHECK(rt_band & POLLIN);
+	rt_code = 0;
+	CHECK_EQ(fcntl(sv[0], F_SETFL, 0), 0);
+	CHECK_EQ(write(sv[1], "x", 1), 1);
+	CHECK_EQ(rt_code, 0);
+	CHECK_ERR(ioctl(open(".", O_RDONLY), FIOASYNC, &on), ENOTTY);
 }
 
 CASE(shared_and_copied_tables, "clone,fork,close")
