@@ -155,8 +155,13 @@ void task_unpin(struct task *t)
 
 void task_wait_unpinned(const struct task *t)
 {
-	while (atomic_load(&t->pins) & PIN_COUNT)
-		task_yield();
+	/* A resume on its way out on another CPU: microseconds. */
+	for (unsigned i = 0; atomic_load(&t->pins) & PIN_COUNT; i++) {
+		if (i < 5000)
+			__builtin_ia32_pause();
+		else
+			task_yield();
+	}
 }
 
 void task_release_pt(struct task *t, struct plat_thread *pt)
