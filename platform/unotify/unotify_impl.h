@@ -126,8 +126,6 @@ struct unotify {
 	pthread_cond_t quiet;	/* with mu.m: a worker ended */
 	uint8_t fp_init[4096 * 4]; /* an initial-state XSAVE image as signals carry it */
 	size_t fp_init_len;
-	uint8_t frame[1024];	/* rt_sigframe template: pretcode, ucontext, siginfo */
-	size_t frame_len;
 };
 
 /* Offset of the frame that a new thread is started from, in its slot. */
@@ -162,7 +160,6 @@ void *reaper_main(void *arg);
 void newborn_sweep(struct unotify *u, struct listener *l);
 
 /* frame.c: registers and FPU state in the slot */
-void frame_template(struct unotify *u);
 bool frame_load(struct plat_thread *th);   /* on a trap; false: garbage in the slot */
 void frame_store(struct plat_thread *th);  /* before a resume */
 void frame_make(struct plat_thread *th);   /* for STUB_HELLO */
