@@ -1,6 +1,5 @@
-/* mount(2) and umount2(2): new instances of file systems that need no device, binds, and
- * changes of a mount's flags. There is one mount namespace and no propagation, so that
- * making a mount private or a slave changes nothing. */
+/* mount(2), umount2(2) and pivot_root(2): new instances of file systems that need no device,
+ * binds, moves, propagation, and changes of a mount's flags. */
 #include <string.h>
 
 #include "sentry/mm/usercopy.h"
@@ -25,6 +24,12 @@ static uint32_t mount_flags(uint64_t ms)
 		f |= MNT_NODEV;
 	if (ms & LX_MS_NOEXEC)
 		f |= MNT_NOEXEC;
+	if (ms & LX_MS_NOSYMFOLLOW)
+		f |= MNT_NOSYMFOLLOW;
+	if (ms & LX_MS_NODIRATIME)
+		f |= MNT_NODIRATIME;
+	if (ms & LX_MS_STRICTATIME)
+		return f;
 	return f | (ms & LX_MS_NOATIME ? MNT_NOATIME : MNT_RELATIME);
 }
 
@@ -61,6 +66,7 @@ static long mount_new_fs(struct task *t, const struct path *at, const char *type
 	err = fs->mount(t->k, source, data, &sb, &root);
 	if (err)
 		return err;
+	sb->readonly = flags & LX_MS_RDONLY;
 	err = vfs_mount(t->k, at, sb, root, mount_flags(flags), source, data);
 	inode_put(root);
 	superblock_put(sb);
@@ -86,10 +92,63 @@ static long mount_bind(struct task *t, const struct path *at, const char *source
 	return err;
 }
 
+static long mount_move(struct task *t, const struct path *at, const char *source)
+{
+	struct path from;
+	int err;
+
+	if (!source || !*source)
+		return -LX_EINVAL;
+	err = vfs_lookup(t, LX_AT_FDCWD, source, WALK_FOLLOW, &from);
+	if (err)
+		return err;
+	err = from.mnt->attached ? vfs_move_mount(t->k, &from, at) : -LX_EINVAL;
+	path_put(&from);
+	return err;
+}
+
+/* Exactly one type, and nothing beside it that has no meaning there. */
+static long mount_propagation(struct task *t, const struct path *at, uint64_t flags)
+{
+	uint64_t type = flags & ~(uint64_t)(LX_MS_REC | LX_MS_SILENT);
+
+	if ((type & ~(uint64_t)LX_MS_PROPAGATION) || (type & (type - 1)))
+		return -LX_EINVAL;
+	return vfs_mount_propagation(t->k, at, (uint32_t)type, flags & LX_MS_REC);
+}
+
+static long mount_remount(struct task *t, const struct path *at, uint64_t flags,
+			  const char *data)
+{
+	const uint64_t atime =
+		LX_MS_NOATIME | LX_MS_NODIRATIME | LX_MS_RELATIME | LX_MS_STRICTATIME;
+	uint32_t f = mount_flags(flags);
+
+	if (!(flags & atime))
+		f = (f & ~MNT_ATIME_MASK) | (at->mnt->flags & MNT_ATIME_MASK);
+	return vfs_remount(t->k, at, f, flags & LX_MS_BIND, data);
+}
+
+static long do_mount(struct task *t, const struct path *at, const char *source,
+		     const char *type, uint64_t flags, const char *data)
+{
+	if (!task_capable(t, LX_CAP_SYS_ADMIN))
+		return -LX_EPERM;
+	if (flags & LX_MS_NOUSER)
+		return -LX_EINVAL;
+	if (flags & LX_MS_REMOUNT)
+		return mount_remount(t, at, flags, data);
+	if (flags & LX_MS_BIND)
+		return mount_bind(t, at, source, flags);
+	if (flags & LX_MS_PROPAGATION)
+		return mount_propagation(t, at, flags);
+	if (flags & LX_MS_MOVE)
+		return mount_move(t, at, source);
+	return mount_new_fs(t, at, type, source, flags, data);
+}
+
 long sys_mount(struct task *t, const struct mount_args *a)
 {
-	const uint64_t propagation =
-		LX_MS_SHARED | LX_MS_PRIVATE | LX_MS_SLAVE | LX_MS_UNBINDABLE;
 	AUTO_FREE char *dir = NULL;
 	AUTO_FREE char *source = NULL;
 	AUTO_FREE char *type = NULL;
@@ -111,20 +170,7 @@ long sys_mount(struct task *t, const struct mount_args *a)
 		r = vfs_lookup(t, LX_AT_FDCWD, dir, WALK_FOLLOW, &at);
 	if (r)
 		return r;
-	if (!task_capable(t, LX_CAP_SYS_ADMIN))
-		r = -LX_EPERM;
-	else if (flags & LX_MS_REMOUNT)
-		r = vfs_remount(t->k, &at, mount_flags(flags));
-	else if (flags & LX_MS_BIND)
-		r = mount_bind(t, &at, source, flags);
-	else if (flags & propagation)
-		r = (flags & (LX_MS_SHARED | LX_MS_UNBINDABLE)) || at.dentry != at.mnt->root
-			    ? -LX_EINVAL
-			    : 0;
-	else if (flags & LX_MS_MOVE)
-		r = -LX_EINVAL;
-	else
-		r = mount_new_fs(t, &at, type, source, flags, data);
+	r = do_mount(t, &at, source, type, flags, data);
 	path_put(&at);
 	return r;
 }
@@ -132,10 +178,11 @@ long sys_mount(struct task *t, const struct mount_args *a)
 long sys_umount2(struct task *t, const struct umount2_args *a)
 {
 	AUTO_FREE char *name = NULL;
+	struct mount *m;
 	struct path at;
 	long r;
 
-	if (a->flags & ~(LX_MNT_FORCE | LX_MNT_DETACH | LX_UMOUNT_NOFOLLOW))
+	if (a->flags & ~(LX_MNT_FORCE | LX_MNT_DETACH | LX_MNT_EXPIRE | LX_UMOUNT_NOFOLLOW))
 		return -LX_EINVAL;
 	r = copy_in_path(t, a->name, &name);
 	if (!r)
@@ -144,6 +191,41 @@ long sys_umount2(struct task *t, const struct umount2_args *a)
 	if (r)
 		return r;
 	r = task_capable(t, LX_CAP_SYS_ADMIN) ? vfs_umount(t->k, &at, a->flags) : -LX_EPERM;
+	m = at.mnt;
 	path_put(&at);
+	/* That was our own reference; any other one takes the mark away. */
+	if (r == -LX_EAGAIN)
+		m->expiry_mark = true;
 	return r;
+}
+
+static int dir_at(struct task *t, struct uaddr name, struct path *out)
+{
+	AUTO_FREE char *text = NULL;
+	int err = copy_in_path(t, name, &text);
+
+	return err ? err : vfs_lookup(t, LX_AT_FDCWD, text, WALK_FOLLOW | WALK_DIRECTORY, out);
+}
+
+long sys_pivot_root(struct task *t, const struct pivot_root_args *a)
+{
+	struct path new_root, put_old;
+	int err;
+
+	if (!task_capable(t, LX_CAP_SYS_ADMIN))
+		return -LX_EPERM;
+	err = dir_at(t, a->new_root, &new_root);
+	if (err)
+		return err;
+	err = dir_at(t, a->put_old, &put_old);
+	if (!err) {
+		struct path root = t->fs->root;
+
+		path_get(&root); /* the task's own may change */
+		err = vfs_pivot_root(t->k, &root, &new_root, &put_old);
+		path_put(&root);
+		path_put(&put_old);
+	}
+	path_put(&new_root);
+	return err;
 }

@@ -52,7 +52,8 @@ foreach(src ${guest_tests})
             ${CMAKE_BINARY_DIR}/tests/${part}
     COMMAND ${GUEST_CC} -std=gnu11 -O1 -g -static -pthread -D_GNU_SOURCE -Wall -Wextra -Werror
             -I${CMAKE_SOURCE_DIR} ${src} ${harness} -o ${out}
-    DEPENDS ${src} ${harness} ${CMAKE_SOURCE_DIR}/tests/harness/guest.h)
+    DEPENDS ${src} ${harness} ${CMAKE_SOURCE_DIR}/tests/harness/guest.h
+            ${CMAKE_SOURCE_DIR}/tests/harness/guest_mount.h)
   list(APPEND guest_programs ${out})
 endforeach()
 add_custom_target(guest_programs ALL DEPENDS ${guest_programs})

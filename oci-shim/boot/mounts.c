@@ -7,7 +7,9 @@
 #include "platform/base/log.h"
 #include "sentry/fs/gofer/gofer_client.h"
 #include "sentry/fs/overlay/overlay.h"
+#include "sentry/fs/proc/hostinfo.h"
 #include "sentry/fs/sys/cgroup.h"
+#include "sentry/fs/tmpfs/tmpfs.h"
 #include "sentry/kernel.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_stat.h"
@@ -386,6 +388,19 @@ static int make_cwd(struct boot *b)
 	return r < 0 ? oerr_errno(b->e, -r, "process.cwd: %s", cwd) : 0;
 }
 
+/* A tmpfs without size= holds half of the memory there is. */
+static void set_tmpfs_default(const struct launch *l)
+{
+	const struct spec_resources *r = &l->spec->res;
+	struct host_mem m;
+
+	host_mem(&m);
+	if (r->memory_limit > 0 && (uint64_t)r->memory_limit < m.total)
+		m.total = (uint64_t)r->memory_limit;
+	if (m.total)
+		tmpfs_set_default_pages(m.total / 2 / 4096);
+}
+
 int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr *e)
 {
 	struct boot b = { .k = k, .l = l, .e = e, .conn = gofer_conn_new(gofer) };
@@ -394,6 +409,7 @@ int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr
 
 	if (!b.conn)
 		return oerr_set(e, "out of memory");
+	set_tmpfs_default(l);
 	kernel_lock(k);
 	r = mount_root(&b);
 	for (unsigned i = 0; r == 0 && i < l->spec->nmounts; i++)
@@ -407,7 +423,7 @@ int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr
 	if (r == 0)
 		r = restrict_paths(&b);
 	if (r == 0 && l->spec->root_readonly)
-		k->mnt->root->flags |= MNT_RDONLY;
+		k->mnt->root->flags |= MNT_RDONLY | MNT_LOCK_RDONLY;
 	kernel_unlock(k);
 	gofer_conn_put(b.conn);
 	return r;

@@ -310,10 +310,13 @@ int vfs_statfs(const struct path *p, struct lx_statfs *out)
 	if (!out->f_frsize)
 		out->f_frsize = out->f_bsize;
 	out->f_fsid[0] = (int32_t)sb->dev;
-	out->f_flags = LX_ST_VALID | (mf & MNT_RDONLY ? LX_ST_RDONLY : 0) |
+	out->f_flags = LX_ST_VALID | (path_readonly(p) ? LX_ST_RDONLY : 0) |
 		       (mf & MNT_NOSUID ? LX_ST_NOSUID : 0) |
 		       (mf & MNT_NODEV ? LX_ST_NODEV : 0) |
 		       (mf & MNT_NOEXEC ? LX_ST_NOEXEC : 0) |
-		       (mf & MNT_NOATIME ? LX_ST_NOATIME : LX_ST_RELATIME);
+		       (mf & MNT_NOATIME ? LX_ST_NOATIME : 0) |
+		       (mf & MNT_NODIRATIME ? LX_ST_NODIRATIME : 0) |
+		       (mf & MNT_RELATIME ? LX_ST_RELATIME : 0) |
+		       (mf & MNT_NOSYMFOLLOW ? LX_ST_NOSYMFOLLOW : 0);
 	return 0;
 }

@@ -55,6 +55,7 @@ static void file_release(struct file *f)
 	if (f->mode & FMODE_COUNTED_WRITER) {
 		i->writers--;
 		f->path.mnt->writers--;
+		f->path.mnt->sb->writers--;
 	}
 	if (f->mode & FMODE_DENIES_WRITE)
 		i->deny_write--;
@@ -231,10 +232,11 @@ void file_touch_atime(struct file *f)
 	uint32_t mf = f->path.mnt->flags;
 	struct ktime64 now;
 
-	if ((f->flags & LX_O_NOATIME) || (mf & (MNT_NOATIME | MNT_RDONLY)))
+	if ((f->flags & LX_O_NOATIME) || (mf & MNT_NOATIME) || path_readonly(&f->path) ||
+	    ((mf & MNT_NODIRATIME) && LX_S_ISDIR(i->mode)))
 		return;
 	now = ktime64_now();
-	if (before(&i->atime, &i->mtime) || before(&i->atime, &i->ctime) ||
+	if (!(mf & MNT_RELATIME) || before(&i->atime, &i->mtime) || before(&i->atime, &i->ctime) ||
 	    now.sec - i->atime.sec >= 86400)
 		i->atime = now;
 }

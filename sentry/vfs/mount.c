@@ -7,9 +7,14 @@
 #include "syscalls/abi/lx_mount.h"
 #include "syscalls/abi/lx_statfs.h"
 
-#define MAX_MOUNTS 10000 /* as fs.mount-max bounds it on Linux, an order lower */
-
+/* All mounts that guests made, and the few of the sandbox's own. */
 static unsigned nmounts_total;
+static int next_id = 20;
+
+bool mounts_room(void)
+{
+	return nmounts_total < MAX_MOUNTS;
+}
 
 static struct mount *mount_alloc(struct superblock *sb, struct dentry *root, uint32_t flags,
 				 const char *source, const char *options)
@@ -33,10 +38,21 @@ static struct mount *mount_alloc(struct superblock *sb, struct dentry *root, uin
 	dentry_get(root);
 	m->root = root;
 	m->flags = flags;
+	m->id = next_id++;
 	list_init(&m->children);
 	list_init(&m->sibling);
 	list_init(&m->all);
+	list_init(&m->peers);
+	list_init(&m->slaves);
+	list_init(&m->slave_link);
+	list_init(&m->walk.link);
+	nmounts_total++;
 	return m;
+}
+
+struct mount *mount_copy(const struct mount *m, struct dentry *root)
+{
+	return mount_alloc(m->sb, root, m->flags & ~MNT_UNBINDABLE, m->source, m->options);
 }
 
 struct mount *mount_new(struct superblock *sb, struct inode *root, uint32_t flags,
@@ -62,8 +78,11 @@ void mount_put(struct mount *m)
 	struct superblock *sb = m->sb;
 	struct dentry *top = m->root;
 
-	if (!refs_put(&m->refs))
+	if (!refs_put(&m->refs)) {
+		m->expiry_mark = false;
 		return;
+	}
+	nmounts_total--;
 	if (--sb->nmounts == 0) {
 		/* Nobody can walk in any more: what is cached below is of no use. */
 		sb->no_dcache = true;
@@ -197,7 +216,6 @@ int mount_ns_new(struct kernel *k, struct superblock *sb, struct inode *root, ui
 	if (!ns)
 		return -LX_ENOMEM;
 	list_init(&ns->all);
-	ns->next_id = 20;
 	err = anon_mount_new(k, &ns->anon);
 	if (err) {
 		free(ns);
@@ -209,142 +227,62 @@ int mount_ns_new(struct kernel *k, struct superblock *sb, struct inode *root, ui
 		free(ns);
 		return -LX_ENOMEM;
 	}
-	ns->root->id = ns->next_id++;
 	ns->root->parent_id = 1;
+	ns->root->attached = true;
 	list_push_back(&ns->all, &ns->root->all);
-	nmounts_total = 1;
 	k->mnt = ns;
 	*out = ns;
 	return 0;
 }
 
-/* Hang m (its reference taken over) into the tree at `at`. */
-static void mount_attach(struct kernel *k, struct mount *m, const struct path *at)
+void mount_link(struct mount *m, struct mount *parent, struct dentry *mountpoint)
 {
-	m->id = k->mnt->next_id++;
-	m->parent = at->mnt;
-	m->parent_id = at->mnt->id;
-	dentry_get(at->dentry);
-	m->mountpoint = at->dentry;
-	at->dentry->nmounts++;
-	list_push_back(&at->mnt->children, &m->sibling);
-	list_push_back(&k->mnt->all, &m->all);
-	nmounts_total++;
+	m->parent = parent;
+	m->parent_id = parent->id;
+	dentry_get(mountpoint);
+	m->mountpoint = mountpoint;
+	mountpoint->nmounts++;
+	list_push_back(&parent->children, &m->sibling);
 }
 
-static void mount_detach(struct mount *m)
+void mount_unlink(struct mount *m)
 {
 	list_del_init(&m->sibling);
-	list_del_init(&m->all);
-	nmounts_total--;
 	m->mountpoint->nmounts--;
 	dentry_put(m->mountpoint);
 	m->mountpoint = NULL;
 	m->parent = NULL;
+}
+
+struct mount *mount_tree_next(const struct mount *m, const struct mount *top)
+{
+	if (!list_empty(&m->children))
+		return list_first(&m->children, struct mount, sibling);
+	for (; m != top; m = m->parent)
+		if (m->sibling.next != &m->parent->children)
+			return list_first(&m->sibling, struct mount, sibling);
+	return NULL;
+}
+
+void mount_tree_enter(struct kernel *k, struct mount *m)
+{
+	for (struct mount *c = m; c; c = mount_tree_next(c, m)) {
+		c->attached = true;
+		list_push_back(&k->mnt->all, &c->all);
+	}
+}
+
+static void detach_one(struct mount *m)
+{
+	list_del_init(&m->all);
+	m->attached = false;
+	if (m->parent)
+		mount_unlink(m);
+	mount_set_propagation(m, LX_MS_PRIVATE);
 	mount_put(m);
 }
 
-static int may_attach(const struct path *at, const struct inode *root)
-{
-	if (nmounts_total >= MAX_MOUNTS)
-		return -LX_ENOSPC;
-	if (at->dentry->unhashed)
-		return -LX_ENOENT;
-	if (LX_S_ISDIR(at->dentry->inode->mode) != LX_S_ISDIR(root->mode))
-		return -LX_ENOTDIR;
-	return 0;
-}
-
-int vfs_mount(struct kernel *k, const struct path *at, struct superblock *sb,
-	      struct inode *root, uint32_t flags, const char *source, const char *options)
-{
-	int err = may_attach(at, root);
-	struct mount *m;
-
-	if (err)
-		return err;
-	m = mount_new(sb, root, flags, source, options);
-	if (!m)
-		return -LX_ENOMEM;
-	mount_attach(k, m, at);
-	return 0;
-}
-
-/* Copy the mounts below `from` of mount src to below dst, which shows from's tree. */
-static int bind_children(struct kernel *k, struct mount *src, struct dentry *from,
-			 struct mount *dst, unsigned depth)
-{
-	struct mount *c;
-	struct list *last = src->children.prev, *l;
-
-	if (depth > 100)
-		return -LX_ELOOP;
-	if (list_empty(&src->children))
-		return 0;
-	for (l = src->children.next;; l = l->next) {
-		struct mount *copy;
-		struct path at;
-		int err;
-
-		c = list_entry(l, struct mount, sibling);
-		if (c != dst && dentry_is_below(c->mountpoint, from)) {
-			if (nmounts_total >= MAX_MOUNTS)
-				return -LX_ENOSPC;
-			copy = mount_alloc(c->sb, c->root, c->flags, c->source, c->options);
-			if (!copy)
-				return -LX_ENOMEM;
-			at = (struct path){ dst, c->mountpoint };
-			mount_attach(k, copy, &at);
-			err = bind_children(k, c, c->root, copy, depth + 1);
-			if (err)
-				return err;
-		}
-		if (l == last)
-			return 0;
-	}
-}
-
-int vfs_bind(struct kernel *k, const struct path *at, const struct path *from, bool recursive,
-	     uint32_t flags)
-{
-	int err = may_attach(at, from->dentry->inode);
-	struct mount *m;
-
-	if (err)
-		return err;
-	if (from->dentry->unhashed)
-		return -LX_ENOENT;
-	m = mount_alloc(from->mnt->sb, from->dentry, from->mnt->flags | flags, from->mnt->source,
-			from->mnt->options);
-	if (!m)
-		return -LX_ENOMEM;
-	if (recursive) {
-		/* Complete the copy before it is hung in: `at` may lie below `from`. */
-		err = bind_children(k, from->mnt, from->dentry, m, 0);
-		if (err) {
-			while (!list_empty(&m->children))
-				mount_detach(list_last(&m->children, struct mount, sibling));
-			mount_put(m);
-			return err;
-		}
-	}
-	mount_attach(k, m, at);
-	return 0;
-}
-
-int vfs_remount(struct kernel *k, const struct path *p, uint32_t flags)
-{
-	(void)k;
-	if (p->dentry != p->mnt->root)
-		return -LX_EINVAL;
-	if ((flags & MNT_RDONLY) && p->mnt->writers)
-		return -LX_EBUSY;
-	p->mnt->flags = flags;
-	return 0;
-}
-
-/* Detach m and all below it, the leaves first. */
-static void umount_tree(struct mount *m)
+void umount_tree(struct mount *m)
 {
 	struct mount *cur = m;
 
@@ -354,28 +292,16 @@ static void umount_tree(struct mount *m)
 		while (!list_empty(&cur->children))
 			cur = list_last(&cur->children, struct mount, sibling);
 		parent = cur->parent;
+		/* Its parent has it as a child and so stays. */
+		if (cur->attached && parent)
+			mount_propagate_umount(cur);
 		if (cur == m) {
-			mount_detach(cur);
+			detach_one(cur);
 			return;
 		}
-		mount_detach(cur);
+		detach_one(cur);
 		cur = parent;
 	}
-}
-
-int vfs_umount(struct kernel *k, const struct path *at, uint32_t flags)
-{
-	struct mount *m = at->mnt;
-
-	if (at->dentry != m->root || (m != k->mnt->root && !m->parent))
-		return -LX_EINVAL;
-	if (m == k->mnt->root)
-		return -LX_EBUSY;
-	/* One reference is the tree's, one the caller's. */
-	if (!(flags & LX_MNT_DETACH) && (!list_empty(&m->children) || refs_count(&m->refs) > 2))
-		return -LX_EBUSY;
-	umount_tree(m);
-	return 0;
 }
 
 void mount_ns_free(struct kernel *k)
@@ -384,10 +310,7 @@ void mount_ns_free(struct kernel *k)
 
 	if (!ns)
 		return;
-	while (!list_empty(&ns->root->children))
-		umount_tree(list_last(&ns->root->children, struct mount, sibling));
-	list_del_init(&ns->root->all);
-	mount_put(ns->root);
+	umount_tree(ns->root);
 	mount_put(ns->anon);
 	k->mnt = NULL;
 	free(ns);

@@ -136,6 +136,7 @@ static int open_file(struct kernel *k, struct task *t, const struct path *p,
 	if ((r->fmode & FMODE_WRITE) && LX_S_ISREG(i->mode)) {
 		i->writers++;
 		f->path.mnt->writers++;
+		f->path.mnt->sb->writers++;
 		f->mode |= FMODE_COUNTED_WRITER;
 	}
 	*out = f;

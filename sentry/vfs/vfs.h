@@ -295,13 +295,20 @@ struct superblock {
 	bool no_dcache;		/* look every name up again (proc) */
 	bool special_open;	/* its FIFOs, sockets and device nodes are opened by its
 				 * own ops->open (host stdio files, devpts) */
+	bool readonly;		/* the file system itself, whatever the mount says */
 	uint32_t nmounts;	/* in VFS's hands */
+	uint32_t writers;	/* files open for writing, in VFS's hands */
 };
 struct lx_statfs;
 struct sb_ops {
 	int (*statfs)(struct superblock *sb, struct lx_statfs *out);
 	void (*free)(struct superblock *sb); /* free priv */
 	int (*sync)(struct superblock *sb);
+	/* mount(2) with MS_REMOUNT: new options (NULL: none). NULL op: ignored. */
+	int (*remount)(struct superblock *sb, const char *data);
+	/* The options as mountinfo shows them, malloc'd ("size=64k,mode=755"); NULL op: what
+	 * was given when it was mounted. */
+	char *(*options)(struct superblock *sb);
 };
 struct superblock *superblock_new(struct kernel *k, const char *type, uint64_t magic,
 				  const struct sb_ops *ops, void *priv);
@@ -316,6 +323,15 @@ void superblock_put(struct superblock *sb);
 #define MNT_NOEXEC 8u
 #define MNT_NOATIME 16u
 #define MNT_RELATIME 32u
+#define MNT_NODIRATIME 64u
+#define MNT_NOSYMFOLLOW 128u
+#define MNT_ATIME_MASK (MNT_NOATIME | MNT_RELATIME | MNT_NODIRATIME)
+/* What the guest may ask for. */
+#define MNT_USER_MASK (MNT_RDONLY | MNT_NOSUID | MNT_NODEV | MNT_NOEXEC | MNT_ATIME_MASK | \
+		       MNT_NOSYMFOLLOW)
+#define MNT_UNBINDABLE 256u
+#define MNT_LOCKED 512u		/* not to be taken away on its own */
+#define MNT_LOCK_RDONLY 1024u	/* not to be made writable */
 
 struct fs_type {
 	const char *name;
@@ -328,7 +344,7 @@ struct fs_type {
 /* Table in sentry/fs/fs_types.c */
 const struct fs_type *fs_type_lookup(const char *name);
 extern const struct fs_type tmpfs_type, proc_type, sysfs_type, devtmpfs_type, devpts_type,
-	mqueue_type;
+	mqueue_type, ramfs_type, cgroup2_type;
 const struct fs_type *fs_type_at(unsigned i); /* NULL past the end */
 
 struct mount {
@@ -340,14 +356,31 @@ struct mount {
 	struct dentry *mountpoint; /* one reference; NULL for the root mount */
 	uint32_t flags;		/* MNT_* */
 	uint32_t writers;	/* files open for writing through it */
+	bool expiry_mark;	/* MNT_EXPIRE was asked for, and nobody came by since */
+	bool attached;		/* in the tree of the sandbox */
 	char *source, *options;	/* for mountinfo */
 	struct list children, sibling; /* in parent->children */
 	struct list all;	/* in mount_ns.all */
+	/* Propagation, sentry/vfs/mount_prop.c. */
+	int group;		/* peer group, 0: not shared */
+	struct list peers;	/* ring of the group's mounts */
+	struct mount *master;	/* whose events come here; borrowed: it lets go of its slaves */
+	struct list slaves, slave_link;
+	struct {
+		struct list link;
+		struct mount *leader;	/* the first of its group that was met */
+		struct mount *above;	/* leaders: that of the master's group */
+		struct mount *rep;	/* leaders: what copies in the group are made from */
+		struct mount *copy;	/* the one made here */
+		struct mount *twin;	/* while a tree is copied: the copy of this mount */
+		bool own;		/* leaders: rep is a mount in this group */
+		bool seen, fresh;
+	} walk;			/* of mount_prop.c, while it runs */
 };
 struct mount_ns {
 	struct mount *root;
 	struct list all;
-	int next_id;
+	int next_group;		/* of peers */
 	struct mount *anon;	/* pipes, sockets, anon inodes; not in any tree */
 };
 /* Root of the sandbox. */
@@ -360,7 +393,32 @@ int vfs_mount(struct kernel *k, const struct path *at, struct superblock *sb,
 	      struct inode *root, uint32_t flags, const char *source, const char *options);
 int vfs_bind(struct kernel *k, const struct path *at, const struct path *from, bool recursive,
 	     uint32_t flags);
+/* flags: LX_MNT_*. -LX_EAGAIN: MNT_EXPIRE marked it (the caller sets expiry_mark anew after
+ * it has let go of at). */
 int vfs_umount(struct kernel *k, const struct path *at, uint32_t flags);
+/* Take the tree at `from` (the root of a mount, perhaps one that is in no tree yet) and hang
+ * it in at `to`. */
+int vfs_move_mount(struct kernel *k, const struct path *from, const struct path *to);
+/* Make new_root the root of the sandbox and hang the old one in at put_old. root: the
+ * caller's root. Tasks whose root or working directory was the old root go along. */
+int vfs_pivot_root(struct kernel *k, const struct path *root, const struct path *new_root,
+		   const struct path *put_old);
+/* Propagation type of the mount at p, which must be its root: one of LX_MS_SHARED,
+ * LX_MS_PRIVATE, LX_MS_SLAVE, LX_MS_UNBINDABLE; rec: and of all below. */
+int vfs_mount_propagation(struct kernel *k, const struct path *p, uint32_t type, bool rec);
+/* A copy of the mount at p (rec: with what is mounted below), in no tree; *out has the one
+ * reference that mount_discard() drops. p must be in the tree. */
+int vfs_clone_tree(struct kernel *k, const struct path *p, bool rec, struct mount **out);
+/* The end of a tree that was never hung in; nothing if it was. */
+void mount_discard(struct mount *m);
+/* Set and clear MNT_* flags of the mount at p (its root), rec: of all below too, or of none. */
+int vfs_mount_setattr(const struct path *p, uint32_t set, uint32_t clear, bool rec);
+/* What mountinfo shows besides flags, malloc'd; never NULL but without memory. */
+char *mount_options_text(const struct mount *m);
+/* The closest mount above m's master that can be seen from root: propagate_from. */
+int mount_dominating_group(const struct mount *m, const struct path *root);
+/* The mount after `m` in the tree below top, parents first; NULL at the end. */
+struct mount *mount_tree_next(const struct mount *m, const struct mount *top);
 /* Make `name` below start if it is missing, parents too (mode 0755, root's): a directory,
  * or an empty file. *out (may be NULL) is referenced. For boot; no permission checks. */
 int vfs_make_mountpoint(struct kernel *k, const struct path *start, const char *name, bool dir,
@@ -369,9 +427,11 @@ int vfs_make_mountpoint(struct kernel *k, const struct path *start, const char *
  * for /proc/PID/mountinfo. emit returns 0 to go on. */
 int mount_ns_show(struct kernel *k, const struct path *root,
 		  int (*emit)(void *ctx, const struct mount *m, const char *mountpoint), void *ctx);
-/* Change MNT_* flags of the mount that p is on. -LX_EBUSY: not read-only while files are
- * open for writing. */
-int vfs_remount(struct kernel *k, const struct path *p, uint32_t flags);
+/* Change the user's MNT_* flags of the mount that p is on; bind: of the mount alone, else
+ * of its file system too, with new options. -LX_EBUSY: not read-only while files are open
+ * for writing. -LX_EPERM: locked read-only. */
+int vfs_remount(struct kernel *k, const struct path *p, uint32_t flags, bool bind,
+		const char *data);
 /* A mount that is in no tree: internal layers. One reference; takes one on sb and root. */
 struct mount *mount_new(struct superblock *sb, struct inode *root, uint32_t flags,
 			const char *source, const char *options);

@@ -67,8 +67,42 @@ static inline bool path_equal(const struct path *a, const struct path *b)
 }
 static inline bool path_readonly(const struct path *p)
 {
-	return p->mnt->flags & MNT_RDONLY;
+	return (p->mnt->flags & MNT_RDONLY) || p->mnt->sb->readonly;
 }
+#define MAX_MOUNTS 10000 /* in a sandbox; Linux has 100000 a namespace (fs.mount-max) */
+/* Attached and other mounts of guests; false: no more. */
+bool mounts_room(void);
+/* A mount like m, whose tree begins at root: no parent, no peers. NULL: no memory. */
+struct mount *mount_copy(const struct mount *m, struct dentry *root);
+/* Hang m (its reference taken over) in at parent, mountpoint; on top: it is found first. */
+void mount_link(struct mount *m, struct mount *parent, struct dentry *mountpoint);
+/* The counterpart; the reference goes to the caller. */
+void mount_unlink(struct mount *m);
+/* m and all below it enter the sandbox's list of mounts. */
+void mount_tree_enter(struct kernel *k, struct mount *m);
+/* Detach m and all below it, the leaves first, and drop the tree's references. */
+void umount_tree(struct mount *m);
+
+/* ---- mount_prop.c ---- */
+static inline bool mount_shared(const struct mount *m)
+{
+	return m->group != 0;
+}
+/* One of LX_MS_SHARED … for m alone. */
+void mount_set_propagation(struct mount *m, uint32_t type);
+/* copy becomes a peer of old, or a slave of its master, as old is. */
+void mount_join(struct mount *copy, struct mount *old);
+void mount_become_slave(struct mount *m, struct mount *master);
+/* The tree at m, whose root is `from`, copied. prune_unbindable: leave those out. */
+int mount_copy_tree(struct mount *m, struct dentry *from, bool prune_unbindable,
+		    struct mount **out);
+/* m's tree is to be hung in at (parent, mp): give the peers and slaves of parent their
+ * copies. Before it is linked; nothing has changed on failure. */
+int mount_propagate(struct kernel *k, struct mount *m, struct mount *parent, struct dentry *mp);
+/* Is what was propagated along with m in use? */
+bool mount_propagated_busy(struct mount *m);
+/* m is about to be taken away: take away its propagated copies that nothing is mounted on. */
+void mount_propagate_umount(struct mount *m);
 
 /* ---- path_text.c ---- */
 #define PATH_TEXT_UNREACHABLE 1u

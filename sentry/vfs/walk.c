@@ -350,7 +350,9 @@ static int step_into(struct walk *w, struct dentry *d, bool follow, bool cross, 
 		}
 	}
 	if (follow && LX_S_ISLNK(next.dentry->inode->mode)) {
-		int r = follow_link(w, next.dentry->inode, body);
+		int r = next.mnt->flags & MNT_NOSYMFOLLOW
+				? -LX_ELOOP
+				: follow_link(w, next.dentry->inode, body);
 
 		path_put(&next);
 		return r;

@@ -24,6 +24,8 @@
 #define LX_MS_RELATIME (1u << 21)
 #define LX_MS_STRICTATIME (1u << 24)
 #define LX_MS_LAZYTIME (1u << 25)
+#define LX_MS_NOUSER (1u << 31)
+#define LX_MS_PROPAGATION (LX_MS_SHARED | LX_MS_PRIVATE | LX_MS_SLAVE | LX_MS_UNBINDABLE)
 #define LX_MS_MGC_VAL 0xc0ed0000u
 #define LX_MS_MGC_MSK 0xffff0000u
 

@@ -19,9 +19,12 @@ _Static_assert(sizeof(struct lx_statfs) == 120, "statfs");
 #define LX_ST_NOEXEC 0x8
 #define LX_ST_VALID 0x20
 #define LX_ST_NOATIME 0x400
+#define LX_ST_NODIRATIME 0x800
 #define LX_ST_RELATIME 0x1000
+#define LX_ST_NOSYMFOLLOW 0x2000
 
 #define LX_TMPFS_MAGIC 0x01021994u
+#define LX_RAMFS_MAGIC 0x858458f6u
 #define LX_OVERLAYFS_MAGIC 0x794c7630u
 #define LX_PROC_SUPER_MAGIC 0x9fa0u
 #define LX_PIPEFS_MAGIC 0x50495045u

@@ -8,59 +8,9 @@
 #include <sys/stat.h>
 #include <sys/vfs.h>
 
-#include "tests/harness/guest.h"
+#include "tests/harness/guest_mount.h"
 
 static void *volatile bad = (void *)8;
-
-static void enter(void)
-{
-	if (geteuid() != 0)
-		SKIP("needs root");
-	if (unshare(CLONE_NEWNS) == 0) {
-		CHECK_EQ(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
-	} else {
-		CHECK_EQ(errno, EPERM);
-		CHECK_EQ(mkdir("probe", 0700), 0);
-		if (mount("none", "probe", "tmpfs", 0, NULL) < 0)
-			SKIP("mounting is not allowed");
-		CHECK_EQ(umount("probe"), 0);
-	}
-	CHECK(chdir("/") == 0 && chdir(guest_dir) == 0);
-}
-
-static void tmpfs(const char *at, unsigned long flags, const char *data)
-{
-	CHECK(mkdir(at, 0755) == 0 || errno == EEXIST);
-	CHECK_EQ(mount("none", at, "tmpfs", flags, data), 0);
-}
-
-static void make(const char *path, const char *text)
-{
-	int fd = open(path, O_CREAT | O_TRUNC | O_WRONLY, 0644);
-
-	CHECK(fd >= 0);
-	CHECK_EQ(write(fd, text, strlen(text)), strlen(text));
-	CHECK_EQ(close(fd), 0);
-}
-
-static bool has(const char *path)
-{
-	return access(path, F_OK) == 0;
-}
-
-static bool listed(const char *what)
-{
-	static char b[65536];
-	int fd = open("/proc/self/mounts", O_RDONLY);
-	size_t n = 0;
-	ssize_t r;
-
-	while ((r = read(fd, b + n, sizeof(b) - 1 - n)) > 0)
-		n += (size_t)r;
-	b[n] = 0;
-	close(fd);
-	return strstr(b, what) != NULL;
-}
 
 CASE(tmpfs_covers_and_uncovers, "mount,umount2,stat,statfs")
 {
@@ -313,6 +263,100 @@ CASE(another_proc, "mount,umount2")
 	snprintf(path, sizeof(path), "p/%d/status", getpid());
 	CHECK(has(path) && has("p/self/status") && has("p/uptime"));
 	CHECK_EQ(umount("p"), 0);
+}
+
+/* The options behind the flags in /proc/self/mounts. */
+static void super_options(const char *at, char out[200])
+{
+	static char line[8192];
+	char where[300], dir[4096], opts[200];
+	FILE *f = fopen("/proc/self/mounts", "r");
+
+	snprintf(where, sizeof(where), "%s/%s", guest_dir, at);
+	out[0] = 0;
+	while (f && fgets(line, sizeof(line), f))
+		if (sscanf(line, "%*s %4095s %*s %199s", dir, opts) == 2 && !strcmp(dir, where)) {
+			char *p = strstr(opts, "time");
+
+			snprintf(out, 200, "%s", p ? p + 4 : opts);
+		}
+	if (f)
+		fclose(f);
+}
+
+CASE(tmpfs_limits, "mount,statfs,mknod,symlink")
+{
+	struct statfs fs;
+	char name[50], opts[200];
+	int n = 0, fd;
+	static char b[8192];
+
+	enter();
+	tmpfs("m", 0, "size=64k,nr_inodes=10,mode=710,uid=5");
+	super_options("m", opts);
+	CHECK(!strncmp(opts, ",size=64k,nr_inodes=10,mode=710,uid=5", 37));
+	CHECK(statfs("m", &fs) == 0 && fs.f_blocks == 16 && fs.f_files == 10);
+	do
+		snprintf(name, sizeof(name), "m/f%d", n++);
+	while (mknod(name, S_IFREG | 0600, 0) == 0);
+	CHECK(errno == ENOSPC && n == 10); /* the root is one */
+	CHECK_ERR(symlink("x", "m/link"), ENOSPC);
+	CHECK_ERR(mkdir("m/dir", 0700), ENOSPC);
+	CHECK_ERR(link("m/f0", "m/hard"), ENOSPC);
+	CHECK_EQ(unlink("m/f0"), 0);
+	CHECK_EQ(mkdir("m/dir", 0700), 0);
+	CHECK(statfs("m", &fs) == 0 && fs.f_ffree == 0);
+	fd = open("m/f1", O_WRONLY);
+	CHECK_EQ(write(fd, b, 8192), 8192);
+	CHECK_EQ(close(fd), 0);
+	CHECK(statfs("m", &fs) == 0 && fs.f_bfree == 14 && fs.f_bavail == 14);
+	/* More, less, but not less than there is. */
+	CHECK_EQ(mount(NULL, "m", NULL, MS_REMOUNT, "size=8k,nr_inodes=20"), 0);
+	CHECK(statfs("m", &fs) == 0 && fs.f_blocks == 2 && fs.f_bfree == 0 && fs.f_files == 20);
+	CHECK_EQ(mknod("m/f0", S_IFREG | 0600, 0), 0);
+	CHECK_ERR(mount(NULL, "m", NULL, MS_REMOUNT, "size=4k"), EINVAL);
+	CHECK_ERR(mount(NULL, "m", NULL, MS_REMOUNT, "nr_inodes=5"), EINVAL);
+	CHECK_ERR(mount(NULL, "m", NULL, MS_REMOUNT, "nothing=5"), EINVAL);
+	CHECK_EQ(mount(NULL, "m", NULL, MS_REMOUNT, NULL), 0); /* all as it was */
+	CHECK(statfs("m", &fs) == 0 && fs.f_blocks == 2);
+	CHECK_EQ(umount("m"), 0);
+	CHECK_ERR(mount("none", "m", "tmpfs", 0, "size=x"), EINVAL);
+	CHECK_ERR(mount("none", "m", "tmpfs", 0, "mode=9"), EINVAL);
+	CHECK_ERR(mount("none", "m", "tmpfs", 0, "huge=no"), EINVAL);
+	CHECK_EQ(mount("none", "m", "tmpfs", 0, "huge=never,size=50%"), 0);
+	CHECK_EQ(umount("m"), 0);
+}
+
+CASE(a_ramfs, "mount,statfs")
+{
+	struct statfs fs;
+	struct stat st;
+	char opts[200];
+	static char b[100000];
+	int fd;
+
+	enter();
+	CHECK_EQ(mkdir("m", 0755), 0);
+	CHECK_EQ(mount("none", "m", "ramfs", 0, "mode=700,size=4k"), 0); /* ignored */
+	CHECK(statfs("m", &fs) == 0 && fs.f_type == RAMFS_MAGIC && fs.f_blocks == 0);
+	CHECK(stat("m", &st) == 0 && (st.st_mode & 07777) == 0700);
+	super_options("m", opts);
+	CHECK(strstr(opts, ",mode=700"));
+	fd = open("m/f", O_CREAT | O_RDWR, 0600);
+	CHECK_EQ(write(fd, b, sizeof(b)), sizeof(b));
+	CHECK_EQ(close(fd), 0);
+	CHECK_EQ(umount("m"), 0);
+}
+
+CASE(types_listed, "mount")
+{
+	char b[2000] = "";
+	int fd = open("/proc/filesystems", O_RDONLY);
+
+	CHECK(read(fd, b, sizeof(b) - 1) > 0);
+	CHECK(strstr(b, "nodev\ttmpfs\n") && strstr(b, "nodev\tproc\n") &&
+	      strstr(b, "nodev\tsysfs\n") && strstr(b, "nodev\tramfs\n") &&
+	      strstr(b, "nodev\tcgroup2\n"));
 }
 
 MAIN()

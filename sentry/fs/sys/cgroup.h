@@ -4,8 +4,7 @@
 
 #include "sentry/vfs/vfs.h"
 
-/* Mount data (for boot; ignored from guests): "memory=BYTES,cpu_quota=US,cpu_period=US,
- * pids=N", each optional: no limit. */
-extern const struct fs_type cgroup2_type;
+/* cgroup2_type (sentry/vfs/vfs.h) takes as mount data from boot (guests have none):
+ * "memory=BYTES,cpu_quota=US,cpu_period=US,pids=N", each optional: no limit. */
 
 #endif

@@ -38,16 +38,12 @@ static void tmpfs_sb_free(struct superblock *sb)
 	free(sb->priv);
 }
 
-static const struct sb_ops tmpfs_sb_ops = {
-	.statfs = tmpfs_statfs,
-	.free = tmpfs_sb_free,
-};
-
 /* ---- mount options ---- */
 
 struct options {
 	uint64_t pages, inodes;
 	uint32_t mode, uid, gid;
+	bool sized, counted;	/* size=, nr_inodes= were given */
 };
 
 /* A number with k, m, g, t or % behind it. */
@@ -121,19 +117,28 @@ static bool parse_option(char *opt, struct options *o)
 		if (!parse_size(val, &n))
 			return false;
 		o->pages = n / 4096 + (n % 4096 != 0);
+		o->sized = true;
 		return true;
 	}
-	if (strcmp(opt, "nr_blocks") == 0)
+	if (strcmp(opt, "nr_blocks") == 0) {
+		o->sized = true;
 		return parse_size(val, &o->pages);
-	if (strcmp(opt, "nr_inodes") == 0)
+	}
+	if (strcmp(opt, "nr_inodes") == 0) {
+		o->counted = true;
 		return parse_size(val, &o->inodes);
+	}
 	if (strcmp(opt, "mode") == 0)
 		return parse_u32(val, 8, 07777, &o->mode);
 	if (strcmp(opt, "uid") == 0)
 		return parse_u32(val, 10, UINT32_MAX - 1, &o->uid);
 	if (strcmp(opt, "gid") == 0)
 		return parse_u32(val, 10, UINT32_MAX - 1, &o->gid);
-	return strcmp(opt, "huge") == 0 || strcmp(opt, "mpol") == 0;
+	/* Huge pages are the host's affair. */
+	if (strcmp(opt, "huge") == 0)
+		return strcmp(val, "never") == 0 || strcmp(val, "always") == 0 ||
+		       strcmp(val, "within_size") == 0 || strcmp(val, "advise") == 0;
+	return strcmp(opt, "mpol") == 0;
 }
 
 static int parse_options(const char *text, struct options *o)
@@ -149,27 +154,91 @@ static int parse_options(const char *text, struct options *o)
 	return 0;
 }
 
-int tmpfs_new(struct kernel *k, const char *options, struct superblock **sb,
-	      struct inode **root)
+/* New limits: none below what is used, and none where there was none. */
+static int tmpfs_remount(struct superblock *sb, const char *data)
 {
-	struct options o = { .pages = default_pages, .inodes = default_pages, .mode = 01777 };
-	struct tmpfs_sb *ts;
-	struct superblock *s;
-	int err = options ? parse_options(options, &o) : 0;
+	struct memquota *q = &tmpfs_s(sb)->q;
+	struct options o = { .pages = q->max_pages, .inodes = q->max_inodes };
+	int err = data ? parse_options(data, &o) : 0;
 
 	if (err)
 		return err;
-	ts = calloc(1, sizeof(*ts));
+	if ((o.counted && o.inodes && (!q->max_inodes || o.inodes < q->used_inodes)) ||
+	    (o.sized && o.pages && (!q->max_pages || o.pages < q->used_pages)))
+		return -LX_EINVAL;
+	q->max_pages = o.pages;
+	q->max_inodes = o.inodes;
+	return 0;
+}
+
+/* What differs from the defaults, as Linux shows it. */
+static char *tmpfs_options(struct superblock *sb)
+{
+	const struct tmpfs_sb *ts = tmpfs_s(sb);
+	char size[40] = "", inodes[40] = "", mode[20] = "", uid[20] = "", gid[20] = "";
+	char *out;
+	int n;
+
+	if (ts->q.max_pages != default_pages)
+		(void)snprintf(size, sizeof(size), ",size=%lluk",
+			       (unsigned long long)ts->q.max_pages * 4);
+	if (ts->q.max_inodes != default_pages)
+		(void)snprintf(inodes, sizeof(inodes), ",nr_inodes=%llu",
+			       (unsigned long long)ts->q.max_inodes);
+	if (ts->mode != 01777)
+		(void)snprintf(mode, sizeof(mode), ",mode=%03o", ts->mode);
+	if (ts->uid)
+		(void)snprintf(uid, sizeof(uid), ",uid=%u", ts->uid);
+	if (ts->gid)
+		(void)snprintf(gid, sizeof(gid), ",gid=%u", ts->gid);
+	n = asprintf(&out, "%s%s%s%s%s", size, inodes, mode, uid, gid);
+	if (n < 0)
+		return NULL;
+	if (n)
+		memmove(out, out + 1, (size_t)n); /* the first comma */
+	return out;
+}
+
+static const struct sb_ops tmpfs_sb_ops = {
+	.statfs = tmpfs_statfs,
+	.free = tmpfs_sb_free,
+	.remount = tmpfs_remount,
+	.options = tmpfs_options,
+};
+
+static char *ramfs_options(struct superblock *sb)
+{
+	char *out;
+
+	return asprintf(&out, tmpfs_s(sb)->mode == 0755 ? "" : "mode=%o", tmpfs_s(sb)->mode) < 0
+		       ? NULL
+		       : out;
+}
+
+/* ops NULL: a ramfs, without limits. */
+static int new_sb(struct kernel *k, const struct options *o, const struct sb_ops *ops,
+		  struct superblock **sb, struct inode **root)
+{
+	static const struct sb_ops ramfs_ops = {
+		.free = tmpfs_sb_free, .options = ramfs_options };
+	struct tmpfs_sb *ts = calloc(1, sizeof(*ts));
+	struct superblock *s;
+	int err;
+
 	if (!ts)
 		return -LX_ENOMEM;
-	ts->q.max_pages = o.pages;
-	ts->q.max_inodes = o.inodes;
-	s = superblock_new(k, "tmpfs", LX_TMPFS_MAGIC, &tmpfs_sb_ops, ts);
+	ts->q.max_pages = o->pages;
+	ts->q.max_inodes = o->inodes;
+	ts->mode = o->mode;
+	ts->uid = o->uid;
+	ts->gid = o->gid;
+	s = superblock_new(k, ops ? "tmpfs" : "ramfs", ops ? LX_TMPFS_MAGIC : LX_RAMFS_MAGIC,
+			   ops ? ops : &ramfs_ops, ts);
 	if (!s) {
 		free(ts);
 		return -LX_ENOMEM;
 	}
-	err = tmpfs_inode_new(s, LX_S_IFDIR | o.mode, o.uid, o.gid, root);
+	err = tmpfs_inode_new(s, LX_S_IFDIR | o->mode, o->uid, o->gid, root);
 	if (err) {
 		superblock_put(s);
 		return err;
@@ -177,6 +246,41 @@ int tmpfs_new(struct kernel *k, const char *options, struct superblock **sb,
 	*sb = s;
 	return 0;
 }
+
+int tmpfs_new(struct kernel *k, const char *options, struct superblock **sb,
+	      struct inode **root)
+{
+	struct options o = { .pages = default_pages, .inodes = default_pages, .mode = 01777 };
+	int err = options ? parse_options(options, &o) : 0;
+
+	return err ? err : new_sb(k, &o, &tmpfs_sb_ops, sb, root);
+}
+
+/* Bounded by the container's memory alone. Of the options only mode= means anything, and
+ * others are ignored, as ever. */
+static int ramfs_mount(struct kernel *k, const char *source, const char *data,
+		       struct superblock **sb, struct inode **root)
+{
+	struct options o = { .mode = 0755 };
+	AUTO_FREE char *copy = data ? strdup(data) : NULL;
+	char *save = NULL;
+
+	(void)source;
+	if (data && !copy)
+		return -LX_ENOMEM;
+	for (char *opt = copy ? strtok_r(copy, ",", &save) : NULL; opt;
+	     opt = strtok_r(NULL, ",", &save))
+		if (strncmp(opt, "mode=", 5) == 0 && !parse_u32(opt + 5, 8, 07777, &o.mode))
+			return -LX_EINVAL;
+	return new_sb(k, &o, NULL, sb, root);
+}
+
+const struct fs_type ramfs_type = {
+	.name = "ramfs",
+	.mount = ramfs_mount,
+	.nodev = true,
+	.guest_mountable = true,
+};
 
 static int tmpfs_mount(struct kernel *k, const char *source, const char *data,
 		       struct superblock **sb, struct inode **root)

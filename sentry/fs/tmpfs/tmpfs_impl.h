@@ -13,6 +13,7 @@
 
 struct tmpfs_sb {
 	struct memquota q;
+	uint32_t mode, uid, gid; /* of the root when it was made, for mountinfo */
 };
 
 struct tmpfs_inode {
