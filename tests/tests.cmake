@@ -56,4 +56,15 @@ foreach(src ${guest_tests})
             ${CMAKE_SOURCE_DIR}/tests/harness/guest_mount.h)
   list(APPEND guest_programs ${out})
 endforeach()
+
+# The stress program, of several files; also a plain guest.
+file(GLOB stress_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/tests/stress/*.c)
+set(stress_out ${CMAKE_BINARY_DIR}/tests/stress/stress)
+add_custom_command(OUTPUT ${stress_out}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests/stress
+  COMMAND ${GUEST_CC} -std=gnu11 -O1 -g -static -pthread -D_GNU_SOURCE -Wall -Wextra -Werror
+          -I${CMAKE_SOURCE_DIR} ${stress_sources} -o ${stress_out}
+  DEPENDS ${stress_sources} ${CMAKE_SOURCE_DIR}/tests/stress/stress.h)
+list(APPEND guest_programs ${stress_out})
+
 add_custom_target(guest_programs ALL DEPENDS ${guest_programs})

@@ -2,15 +2,18 @@
 # The whole suite; called by ./dev test. Every part prints "ok NAME", "FAIL NAME" or
 # "skip NAME" lines; the last line is "N passed, N failed, N skipped".
 #
-#   --fast        leave out the slow parts (engines, asan, stress)
-#   --only PART   one part: build lint unit platform guest gofer oci app engines asan
+#   --fast        leave out the slow parts (runtimes, engines, asan)
+#   --long        stress for ten minutes, on the asan build too
+#   --only PART   one part: build lint unit platform gofer guest hostile oci app stress
+#                 runtimes engines asan
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 top=$PWD
-only= fast=
+only= fast= stress_seconds=15
 while [ $# -gt 0 ]; do
   case $1 in
   --fast) fast=1 ;;
+  --long) stress_seconds=600 ;;
   --only) only=${2:?--only needs a part}; shift ;;
   *) echo "dev test: unknown option $1; see ./dev help" >&2; exit 1 ;;
   esac
@@ -89,6 +92,8 @@ p_guest() { tests/harness/run_guest.sh build-debug/runsc build-debug/tests/guest
 p_hostile() { tests/hostile/run.sh "$top/build-debug/runsc" build-debug/tests/hostile/hostile; }
 p_oci() { tests/oci/run.sh "$top/build-debug/runsc"; }
 p_app() { tests/app/run.sh "$top/build-debug/runsc"; }
+p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds" 10; }
+p_runtimes() { tests/runtimes/run.sh "$top/build/runsc"; }
 p_engines() { tests/oci/engines.sh "$top/build/runsc"; }
 p_lint() { tests/lint/run.sh; }
 
@@ -108,6 +113,8 @@ p_asan() {
   done
   gofer_hostile build-asan/tests/gofer_hostile asan/gofer
   RUNSC_TEST_LABEL=asan tests/harness/run_guest.sh build-asan/runsc build-asan/tests/guest --sandbox-only
+  RUNSC_TEST_LABEL=asan tests/stress/run.sh build-asan/runsc build-asan/tests/stress/stress \
+    "$stress_seconds" 5
 }
 
 part build p_build
@@ -119,7 +126,9 @@ part guest p_guest
 part hostile p_hostile
 part oci p_oci
 part app p_app
+part stress p_stress
 if [ -z "$fast" ]; then
+  part runtimes p_runtimes
   part engines p_engines
   part asan p_asan
 fi

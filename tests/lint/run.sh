@@ -80,7 +80,7 @@ headers() {
 headers | check headers-compile-alone
 
 # ---- no sleeps as synchronisation ----
-sources '*.c' | grep -Ev '^(tests/syscalls|tests/platform|tests/hostile|bench|tests/app)/' |
+sources '*.c' | grep -Ev '^(tests/syscalls|tests/platform|tests/stress|tests/hostile|bench|tests/app)/' |
   xargs grep -nE '(^|[^a-z_])(usleep|sleep)\(' /dev/null | check no-sleeps
 
 # ---- generated documents are up to date ----
