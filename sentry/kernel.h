@@ -57,6 +57,7 @@ struct kernel {
 	struct shm_table *shm;	/* [mu] sentry/ipc/shm.c; NULL until first used */
 	struct ttys *ttys;	/* [mu] sentry/fs/tty, made on first use */
 	struct procfs *procfs;	/* [mu] sentry/fs/proc, made on first use */
+	uint32_t seccomp_insns;	/* [mu] instructions of all guest filters */
 	uint32_t epoll_watches;	/* [mu] entries of all epoll interest lists */
 
 	char hostname[65], domainname[65]; /* [mu] */

@@ -8,6 +8,7 @@
 #include "sentry/task/task.h"
 #include "syscalls/abi/lx_cap.h"
 #include "syscalls/abi/lx_prctl.h"
+#include "syscalls/sys_seccomp.h"
 #include "syscalls/syscall_args.h"
 
 #define TIMER_SLACK_DEFAULT 50000
@@ -96,12 +97,15 @@ static long pr_get_name(struct task *t, const struct prctl_args *a)
 	return copy_out(t, (struct uaddr){ a->arg2 }, name, sizeof(name));
 }
 
-/* Guests run without filters. */
 static long pr_get_seccomp(struct task *t, const struct prctl_args *a)
 {
-	(void)t;
 	(void)a;
-	return 0;
+	return t->seccomp_mode;
+}
+
+static long pr_set_seccomp(struct task *t, const struct prctl_args *a)
+{
+	return prctl_set_seccomp(t, a->arg2, a->arg3);
 }
 
 static long pr_capbset_read(struct task *t, const struct prctl_args *a)
@@ -271,6 +275,7 @@ static const struct {
 	{ LX_PR_SET_NAME, pr_set_name },
 	{ LX_PR_GET_NAME, pr_get_name },
 	{ LX_PR_GET_SECCOMP, pr_get_seccomp },
+	{ LX_PR_SET_SECCOMP, pr_set_seccomp },
 	{ LX_PR_CAPBSET_READ, pr_capbset_read },
 	{ LX_PR_CAPBSET_DROP, pr_capbset_drop },
 	{ LX_PR_GET_TSC, pr_get_tsc },

@@ -9,6 +9,7 @@
 #include "platform/base/bug.h"
 #include "platform/base/log.h"
 #include "sentry/mm/mm.h"
+#include "sentry/seccomp/seccomp.h"
 #include "sentry/task/task_impl.h"
 #include "syscalls/abi/lx_signal.h"
 #include "syscalls/abi/syscall_table.h"
@@ -122,12 +123,15 @@ static bool run_call(struct task *t)
 static bool serve_syscall(struct task *t)
 {
 	const struct plat_regs *r = t->regs;
+	long result;
 
 	t->tg->ncalls++;
 	if (t->restart_fn && (uint32_t)r->rax == NR_restart_syscall) {
 		/* The record and the arguments of the interrupted call stay. */
 		t->sysno = NR_restart_syscall;
 		t->restart.started = true;
+		if (t->seccomp_mode && seccomp_refuses(t, &result))
+			return finish(t, result);
 		t->call_fn = t->restart_fn;
 		return run_call(t);
 	}
@@ -144,6 +148,8 @@ static bool serve_syscall(struct task *t)
 	t->sysargs[5] = r->r9;
 	if (t->k->strace)
 		strace_enter(t);
+	if (t->seccomp_mode && seccomp_refuses(t, &result))
+		return finish(t, result);
 	return finish(t, t->k->table->dispatch(t, t->sysno, t->sysargs));
 }
 

@@ -22,6 +22,8 @@ struct fdtable;
 struct fs_ctx;
 struct tty;
 struct file;
+struct seccomp_filter;
+struct seccomp_notif;
 
 #define LX_RLIM_NLIMITS 16
 struct krlimit {
@@ -113,6 +115,10 @@ struct task {
 	int nice;
 	int sched_policy, sched_prio;
 	uint64_t personality;
+	uint8_t seccomp_mode;		/* LX_SECCOMP_MODE_*; sentry/seccomp has the rest */
+	unsigned seccomp_count;		/* filters */
+	struct seccomp_filter *seccomp; /* the newest, one reference; NULL: none */
+	struct seccomp_notif *seccomp_notif; /* owned: its call waits for a listener */
 	bool no_new_privs;
 	bool keepcaps;
 	uint64_t timer_slack_ns;

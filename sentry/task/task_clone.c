@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "platform/base/bug.h"
+#include "sentry/seccomp/seccomp.h"
 #include "sentry/task/pid.h"
 #include "sentry/task/pidfd.h"
 #include "sentry/task/process.h"
@@ -114,6 +115,7 @@ static void copy_plain(struct task *c, const struct task *t, const struct clone_
 	}
 	c->personality = t->personality;
 	c->no_new_privs = t->no_new_privs;
+	seccomp_clone(c, t);
 	c->keepcaps = t->keepcaps;
 	c->timer_slack_ns = t->timer_slack_ns;
 	c->thp_disable = t->thp_disable;
@@ -240,6 +242,7 @@ static void drop_parts(struct task *c, struct task *t)
 {
 	struct plat_thread *pt = c->pt;
 
+	seccomp_task_exit(c);
 	vfork_release(c);
 	if (c->mm) {
 		c->mm->users--;

@@ -4,6 +4,7 @@
 #include "platform/base/log.h"
 #include "sentry/fs/tty/tty.h"
 #include "sentry/ipc/futex.h"
+#include "sentry/seccomp/seccomp.h"
 #include "sentry/task/pid.h"
 #include "sentry/task/task_impl.h"
 #include "sentry/time/posix_timer.h"
@@ -244,6 +245,7 @@ void task_exit_now(struct task *t)
 			clone_settled(t);
 	}
 	signal_task_exit(t);
+	seccomp_task_exit(t);
 	exit_mm(t);
 	exit_files(t);
 

@@ -243,11 +243,11 @@ static void status_signals(struct pseudo_buf *b, const struct proc_ref *r)
 		  (ull)r->tg->rlim[LX_RLIMIT_SIGPENDING].cur, (ull)r->t->pending.set,
 		  (ull)r->tg->pending.set, (ull)r->t->sigmask, (ull)ign, (ull)cgt);
 	pb_printf(b, "CapInh:\t%016llx\nCapPrm:\t%016llx\nCapEff:\t%016llx\nCapBnd:\t%016llx\n"
-		     "CapAmb:\t%016llx\nNoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\n"
+		     "CapAmb:\t%016llx\nNoNewPrivs:\t%d\nSeccomp:\t%d\nSeccomp_filters:\t%u\n"
 		     "Speculation_Store_Bypass:\tnot vulnerable\n"
 		     "SpeculationIndirectBranch:\tnot affected\n",
 		  (ull)c->cap_inh, (ull)c->cap_perm, (ull)c->cap_eff, (ull)c->cap_bset,
-		  (ull)c->cap_amb, r->t->no_new_privs);
+		  (ull)c->cap_amb, r->t->no_new_privs, r->t->seccomp_mode, r->t->seccomp_count);
 }
 
 static void status_cpus(struct pseudo_buf *b, const struct task *t)
