@@ -12,7 +12,7 @@
 #include "sentry/fs/proc/proc.h"
 #include "sentry/fs/tty/tty.h"
 #include "sentry/hostpoll_impl.h"
-#include "sentry/ipc/shm.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/klog.h"
 #include "sentry/mm/mm.h"
 #include "sentry/net/socket.h"
@@ -117,8 +117,8 @@ int kernel_free(struct kernel *k)
 	kernel_lock(k);
 	if (k->mnt)
 		mount_ns_free(k);
-	if (k->shm)
-		shm_fini(k);
+	if (k->ipc)
+		ipc_fini(k);
 	if (k->shmem_root)
 		shmem_fini(k);
 	if (k->net)

@@ -24,7 +24,7 @@ struct klog;
 struct file;
 struct kernel_net;
 struct inode;
-struct shm_table;
+struct ipc_ns;
 struct ttys;
 struct procfs;
 
@@ -54,7 +54,7 @@ struct kernel {
 	const struct syscall_table *table; /* [I] */
 	struct kernel_net *net;	/* [mu] sentry/net */
 	struct inode *shmem_root; /* [mu] sentry/mm/shmem.c; NULL until first used */
-	struct shm_table *shm;	/* [mu] sentry/ipc/shm.c; NULL until first used */
+	struct ipc_ns *ipc;	/* [mu] sentry/ipc/ipc.c; NULL until first used */
 	struct ttys *ttys;	/* [mu] sentry/fs/tty, made on first use */
 	struct procfs *procfs;	/* [mu] sentry/fs/proc, made on first use */
 	uint32_t seccomp_insns;	/* [mu] instructions of all guest filters */

@@ -1,9 +1,8 @@
-/* Memory between processes: memfd_create, System V shared memory, process_vm_readv and
- * process_vm_writev, process_madvise. */
+/* Memory between processes: memfd_create, process_vm_readv and process_vm_writev,
+ * process_madvise. */
 #include <stdlib.h>
 
 #include "sentry/fs/tmpfs/tmpfs.h"
-#include "sentry/ipc/shm.h"
 #include "sentry/mm/mm.h"
 #include "sentry/task/pidfd.h"
 #include "sentry/task/process.h"
@@ -42,26 +41,6 @@ long sys_memfd_create(struct task *t, const struct memfd_create_args *a)
 	if (err)
 		return err;
 	return fdtable_add(t, f, (a->flags & LX_MFD_CLOEXEC) ? FD_CLOEXEC_FLAG : 0);
-}
-
-long sys_shmget(struct task *t, const struct shmget_args *a)
-{
-	return shm_get(t, a->key, a->size, a->shmflg);
-}
-
-long sys_shmat(struct task *t, const struct shmat_args *a)
-{
-	return shm_attach(t, a->shmid, a->shmaddr.v, a->shmflg);
-}
-
-long sys_shmdt(struct task *t, const struct shmdt_args *a)
-{
-	return shm_detach(t, a->shmaddr.v);
-}
-
-long sys_shmctl(struct task *t, const struct shmctl_args *a)
-{
-	return shm_control(t, a->shmid, a->cmd, a->buf);
 }
 
 /* ---- process_vm_readv, process_vm_writev ---- */

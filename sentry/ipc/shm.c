@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "sentry/cred/cred.h"
+#include "sentry/ipc/ipc.h"
 #include "sentry/ipc/shm.h"
 #include "sentry/mm/vma.h"
 #include "sentry/task/task.h"
@@ -15,175 +16,149 @@
 #include "syscalls/abi/lx_resource.h"
 #include "syscalls/abi/lx_shm.h"
 
-#define SHM_SEQ_SHIFT 15
-#define PERM_READ 0444u
 #define PERM_RW 0666u
 #define PERM_EXEC 0111u
 
 struct shm_segment {
-	struct kernel *k;
-	unsigned index;
-	int32_t key;
-	uint16_t seq;
-	uint32_t uid, gid, cuid, cgid, mode;
+	struct ipc_perm perm;	/* mode: with LX_SHM_DEST, LX_SHM_LOCKED */
+	struct ipc_ns *ns;
+	struct list created;	/* in the creator's task.shm_created; self-linked: it is gone */
 	uint64_t size, nattch;
-	int64_t atime, dtime, ctime;
+	int64_t atime, dtime;
 	int32_t cpid, lpid;
+	uint32_t locker;	/* LX_SHM_LOCKED: whose RLIMIT_MEMLOCK is charged */
 	struct file *file;	/* one reference, read-write */
 };
 
-struct shm_table {
-	struct shm_segment *seg[LX_SHMMNI];
-	unsigned used;
-	uint16_t next_seq;
-	unsigned next_index;	/* ids are not reused at once */
-};
-
-static int64_t now(void)
+static uint64_t pages_of(const struct shm_segment *s)
 {
-	return ktime_real() / 1000000000;
+	return (s->size + LX_PAGE_SIZE - 1) / LX_PAGE_SIZE;
 }
 
-static int32_t id_of(const struct shm_segment *s)
+static struct shm_segment *by_id(struct task *t, int32_t id)
 {
-	return (int32_t)(((uint32_t)s->seq << SHM_SEQ_SHIFT) | s->index);
-}
+	const struct ipc_ns *ns = ipc_of(t->k);
 
-static struct shm_segment *by_id(struct kernel *k, int32_t id)
-{
-	unsigned index = (uint32_t)id & ((1u << SHM_SEQ_SHIFT) - 1);
-	struct shm_segment *s;
-
-	if (id < 0 || !k->shm || index >= LX_SHMMNI)
-		return NULL;
-	s = k->shm->seg[index];
-	return s && id_of(s) == id ? s : NULL;
-}
-
-/* ipcperms(): 0 or -LX_EACCES. */
-static int check_perm(struct task *t, const struct shm_segment *s, uint32_t want)
-{
-	uint32_t granted = s->mode;
-
-	want = (want >> 6) | (want >> 3) | want;
-	if (t->cred->euid == s->cuid || t->cred->euid == s->uid)
-		granted >>= 6;
-	else if (cred_in_egroup(t->cred, s->cgid) || cred_in_egroup(t->cred, s->gid))
-		granted >>= 3;
-	if ((want & ~granted & 7u) && !task_capable(t, LX_CAP_IPC_OWNER))
-		return -LX_EACCES;
-	return 0;
-}
-
-static bool is_owner(struct task *t, const struct shm_segment *s)
-{
-	return t->cred->euid == s->cuid || t->cred->euid == s->uid ||
-	       task_capable(t, LX_CAP_SYS_ADMIN);
+	return ns ? (struct shm_segment *)ipc_by_id(&ns->shms, id) : NULL;
 }
 
 static void segment_free(struct shm_segment *s)
 {
-	s->k->shm->seg[s->index] = NULL;
-	s->k->shm->used--;
+	struct ipc_ns *ns = s->ns;
+
+	ipc_remove(&ns->shms, &s->perm);
+	list_del_init(&s->created);
+	ns->shm_pages -= pages_of(s);
 	file_put(s->file);
-	free(s);
+	ipc_free(ns, s, sizeof(*s));
+}
+
+/* Free it if nobody uses it and it was, or counts as, marked for that. */
+static void may_free(struct shm_segment *s)
+{
+	if (!s->nattch && ((s->perm.mode & LX_SHM_DEST) || s->ns->lim.shm_rmid_forced))
+		segment_free(s);
 }
 
 void shm_vma_open(struct shm_segment *s)
 {
 	s->nattch++;
-	s->atime = now();
+	s->atime = ipc_now();
 }
 
 void shm_vma_close(struct shm_segment *s)
 {
 	s->nattch--;
-	s->dtime = now();
-	if (!s->nattch && (s->mode & LX_SHM_DEST))
-		segment_free(s);
+	s->dtime = ipc_now();
+	may_free(s);
 }
 
-void shm_fini(struct kernel *k)
+void shm_fini(struct ipc_ns *ns)
 {
-	if (!k->shm)
-		return;
-	for (unsigned i = 0; i < LX_SHMMNI; i++)
-		if (k->shm->seg[i])
-			segment_free(k->shm->seg[i]);
-	free(k->shm);
-	k->shm = NULL;
+	for (unsigned i = 0; i < ns->shms.nslots; i++)
+		if (ns->shms.slot[i])
+			segment_free((struct shm_segment *)ns->shms.slot[i]);
+}
+
+void shm_task_exit(struct task *t)
+{
+	struct shm_segment *s, *tmp;
+
+	list_for_each_safe(s, tmp, &t->shm_created, created) {
+		list_del_init(&s->created);
+		if (s->ns->lim.shm_rmid_forced)
+			may_free(s);
+	}
+}
+
+void shm_rmid_forced(struct ipc_ns *ns)
+{
+	for (unsigned i = 0; i < ns->shms.nslots; i++) {
+		struct shm_segment *s = (struct shm_segment *)ns->shms.slot[i];
+
+		if (s && list_empty(&s->created))
+			may_free(s);
+	}
 }
 
 /* ---- shmget ---- */
 
-static long segment_new(struct task *t, int32_t key, uint64_t size, uint32_t flags)
+static long segment_new(struct task *t, struct ipc_ns *ns, int32_t key, uint64_t size,
+			uint32_t flags)
 {
-	struct kernel *k = t->k;
+	uint64_t pages = size / LX_PAGE_SIZE + (size % LX_PAGE_SIZE != 0);
 	struct shm_segment *s;
-	unsigned index;
 	char name[32];
+	int32_t id;
 	int err;
 
-	if (size < LX_SHMMIN || size > LX_SHMMAX || (flags & LX_SHM_HUGETLB))
+	if (size < LX_SHMMIN || size > ns->lim.shmmax)
 		return -LX_EINVAL;
-	if (size > INT64_MAX - LX_PAGE_SIZE)
-		return -LX_ENOMEM;
-	if (!k->shm)
-		k->shm = calloc(1, sizeof(*k->shm));
-	if (!k->shm)
-		return -LX_ENOMEM;
-	if (k->shm->used == LX_SHMMNI)
+	if (pages > UINT64_MAX / LX_PAGE_SIZE || ns->shm_pages + pages > ns->lim.shmall)
 		return -LX_ENOSPC;
-	s = calloc(1, sizeof(*s));
+	/* As with hugetlbfs, but without a page in its pool. */
+	if ((flags & LX_SHM_HUGETLB) || size > INT64_MAX - LX_PAGE_SIZE)
+		return -LX_ENOMEM;
+	s = ipc_alloc(ns, sizeof(*s));
 	if (!s)
 		return -LX_ENOMEM;
 	snprintf(name, sizeof(name), "SYSV%08x", (uint32_t)key);
-	err = shmem_file_new(k, t->cred, name, (size + LX_PAGE_SIZE - 1) & ~(LX_PAGE_SIZE - 1),
-			     0777, &s->file);
+	err = shmem_file_new(t->k, t->cred, name, pages * LX_PAGE_SIZE, 0777, &s->file);
 	if (err) {
-		free(s);
+		ipc_free(ns, s, sizeof(*s));
 		return err;
 	}
-	for (index = k->shm->next_index % LX_SHMMNI; k->shm->seg[index];
-	     index = (index + 1) % LX_SHMMNI)
-		;
-	if (index < k->shm->next_index)
-		k->shm->next_seq++; /* once around */
-	k->shm->next_index = index + 1;
-	s->k = k;
-	s->index = index;
-	s->seq = k->shm->next_seq;
-	s->key = key;
+	s->ns = ns;
 	s->size = size;
-	s->uid = s->cuid = t->cred->euid;
-	s->gid = s->cgid = t->cred->egid;
-	s->mode = flags & 0777;
-	s->ctime = now();
 	s->cpid = t->tg->tgid;
-	k->shm->seg[index] = s;
-	k->shm->used++;
-	return id_of(s);
+	id = ipc_add(t, &ns->shms, &s->perm, key, flags, ns->lim.shmmni);
+	if (id < 0) {
+		file_put(s->file);
+		ipc_free(ns, s, sizeof(*s));
+		return id;
+	}
+	ns->shm_pages += pages;
+	list_push_back(&t->shm_created, &s->created);
+	return id;
 }
 
 long shm_get(struct task *t, int32_t key, uint64_t size, uint32_t flags)
 {
-	struct shm_segment *s = NULL;
+	struct ipc_ns *ns = ipc_of(t->k);
+	struct ipc_perm *p;
 	int err;
 
-	for (unsigned i = 0; key != LX_IPC_PRIVATE && t->k->shm && i < LX_SHMMNI && !s; i++)
-		if (t->k->shm->seg[i] && t->k->shm->seg[i]->key == key)
-			s = t->k->shm->seg[i];
-	if (!s) {
-		if (key != LX_IPC_PRIVATE && !(flags & LX_IPC_CREAT))
-			return -LX_ENOENT;
-		return segment_new(t, key, size, flags);
-	}
-	if ((flags & LX_IPC_CREAT) && (flags & LX_IPC_EXCL))
-		return -LX_EEXIST;
-	if (s->size < size)
+	if (!ns)
+		return -LX_ENOMEM;
+	err = ipc_lookup_key(&ns->shms, key, flags, &p);
+	if (err)
+		return err;
+	if (!p)
+		return segment_new(t, ns, key, size, flags);
+	if (((const struct shm_segment *)p)->size < size)
 		return -LX_EINVAL;
-	err = check_perm(t, s, flags);
-	return err ? err : id_of(s);
+	err = ipc_check_access(t, p, flags);
+	return err ? err : p->id;
 }
 
 /* ---- shmat, shmdt ---- */
@@ -204,7 +179,7 @@ long shm_attach(struct task *t, int32_t id, uint64_t addr, uint32_t flags)
 	AUTO_PUT(file) struct file *f = NULL;
 	struct mm_map_req r = { .prot = LX_PROT_READ, .flags = LX_MAP_SHARED,
 				.batch = &t->batch };
-	uint32_t perm = PERM_READ;
+	uint32_t perm = IPC_READ;
 	struct shm_segment *s;
 	struct vma *v;
 	int64_t at;
@@ -231,10 +206,10 @@ long shm_attach(struct task *t, int32_t id, uint64_t addr, uint32_t flags)
 		r.prot |= LX_PROT_EXEC;
 		perm |= PERM_EXEC;
 	}
-	s = by_id(t->k, id);
+	s = by_id(t, id);
 	if (!s)
 		return -LX_EINVAL;
-	err = check_perm(t, s, perm);
+	err = ipc_check_access(t, &s->perm, perm);
 	if (err)
 		return err;
 	if (addr && !(flags & LX_SHM_REMAP)) {
@@ -254,8 +229,7 @@ long shm_attach(struct task *t, int32_t id, uint64_t addr, uint32_t flags)
 	if (at >= 0)
 		s->lpid = t->tg->tgid;
 	s->nattch--;
-	if (!s->nattch && (s->mode & LX_SHM_DEST))
-		segment_free(s);
+	may_free(s);
 	return at;
 }
 
@@ -298,126 +272,163 @@ long shm_detach(struct task *t, uint64_t addr)
 		v = vma_find(t->mm->vmas, run_end);
 	}
 	s->nattch--;
-	if (!s->nattch && (s->mode & LX_SHM_DEST))
-		segment_free(s);
+	may_free(s);
 	return 0;
 }
 
 /* ---- shmctl ---- */
 
-static int max_index(const struct kernel *k)
+static long ctl_info(struct task *t, const struct ipc_ns *ns, struct uaddr buf)
 {
-	int max = 0;
+	const struct lx_shminfo64 info = {
+		.shmmax = ns->lim.shmmax,
+		.shmmin = LX_SHMMIN,
+		.shmmni = (uint64_t)ns->lim.shmmni,
+		.shmseg = (uint64_t)ns->lim.shmmni,
+		.shmall = ns->lim.shmall,
+	};
 
-	for (unsigned i = 0; k->shm && i < LX_SHMMNI; i++)
-		if (k->shm->seg[i])
-			max = (int)i;
-	return max;
+	return copy_out(t, buf, &info, sizeof(info)) ? -LX_EFAULT : ipc_max_index(&ns->shms);
 }
 
-static long ctl_info(struct task *t, struct uaddr buf)
+/* Pages of the segment that hold something. */
+static uint64_t resident(const struct shm_segment *s)
 {
-	const struct lx_shminfo64 info = { .shmmax = LX_SHMMAX, .shmmin = LX_SHMMIN,
-					   .shmmni = LX_SHMMNI, .shmseg = LX_SHMMNI,
-					   .shmall = LX_SHMALL };
+	struct kstat st;
 
-	return copy_out(t, buf, &info, sizeof(info)) ? -LX_EFAULT : max_index(t->k);
+	return file_getattr(s->file, &st) ? 0 : st.blocks / (LX_PAGE_SIZE / 512);
 }
 
-static long ctl_shm_info(struct task *t, struct uaddr buf)
+static long ctl_shm_info(struct task *t, const struct ipc_ns *ns, struct uaddr buf)
 {
-	struct lx_shm_info info = { .used_ids = t->k->shm ? (int32_t)t->k->shm->used : 0 };
+	struct lx_shm_info info = { .used_ids = (int32_t)ns->shms.used, .tot = ns->shm_pages };
 
-	for (unsigned i = 0; t->k->shm && i < LX_SHMMNI; i++)
-		if (t->k->shm->seg[i])
-			info.tot += (t->k->shm->seg[i]->size + LX_PAGE_SIZE - 1) / LX_PAGE_SIZE;
-	return copy_out(t, buf, &info, sizeof(info)) ? -LX_EFAULT : max_index(t->k);
+	for (unsigned i = 0; i < ns->shms.nslots; i++)
+		if (ns->shms.slot[i])
+			info.rss += resident((const struct shm_segment *)ns->shms.slot[i]);
+	return copy_out(t, buf, &info, sizeof(info)) ? -LX_EFAULT : ipc_max_index(&ns->shms);
 }
 
-static long ctl_stat(struct task *t, struct shm_segment *s, int32_t cmd, struct uaddr buf)
+void shm_show(const struct ipc_perm *p, struct lx_shmid64_ds *out, uint64_t *out_rss)
 {
-	struct lx_shmid64_ds ds = {
-		.perm = { .key = s->key, .uid = s->uid, .gid = s->gid, .cuid = s->cuid,
-			  .cgid = s->cgid, .mode = s->mode, .seq = s->seq },
-		.segsz = s->size, .atime = s->atime, .dtime = s->dtime, .ctime = s->ctime,
+	const struct shm_segment *s = (const struct shm_segment *)p;
+
+	*out = (struct lx_shmid64_ds){
+		.segsz = s->size, .atime = s->atime, .dtime = s->dtime, .ctime = p->ctime,
 		.cpid = s->cpid, .lpid = s->lpid, .nattch = s->nattch,
 	};
-	int err = cmd == LX_SHM_STAT_ANY ? 0 : check_perm(t, s, PERM_READ);
+	ipc_show_perm(p, &out->perm);
+	if (out_rss)
+		*out_rss = resident(s) * LX_PAGE_SIZE;
+}
 
+static long ctl_stat(struct task *t, const struct ipc_ns *ns, int32_t id, int32_t cmd,
+		     struct uaddr buf)
+{
+	const struct ipc_perm *p = cmd == LX_IPC_STAT ? ipc_by_id(&ns->shms, id)
+						      : ipc_by_index(&ns->shms, id);
+	struct lx_shmid64_ds ds;
+	int err;
+
+	if (!p)
+		return -LX_EINVAL;
+	err = cmd == LX_SHM_STAT_ANY ? 0 : ipc_check_access(t, p, IPC_READ);
 	if (err)
 		return err;
+	shm_show(p, &ds, NULL);
 	if (copy_out(t, buf, &ds, sizeof(ds)))
 		return -LX_EFAULT;
-	return cmd == LX_IPC_STAT ? 0 : id_of(s);
+	return cmd == LX_IPC_STAT ? 0 : p->id;
 }
 
 static long ctl_set(struct task *t, struct shm_segment *s, const struct lx_shmid64_ds *ds)
 {
-	if (!is_owner(t, s))
-		return -LX_EPERM;
-	if (ds->perm.uid == UINT32_MAX || ds->perm.gid == UINT32_MAX)
-		return -LX_EINVAL;
-	s->uid = ds->perm.uid;
-	s->gid = ds->perm.gid;
-	s->mode = (s->mode & ~0777u) | (ds->perm.mode & 0777);
-	s->ctime = now();
-	return 0;
+	int err = ipc_check_owner(t, &s->perm);
+
+	if (!err)
+		err = ipc_set_perm(&s->perm, &ds->perm);
+	if (!err)
+		s->perm.ctime = ipc_now();
+	return err;
 }
 
 static long ctl_rmid(struct task *t, struct shm_segment *s)
 {
-	if (!is_owner(t, s))
-		return -LX_EPERM;
-	if (!s->nattch) {
-		segment_free(s);
-		return 0;
-	}
-	s->mode |= LX_SHM_DEST;
-	s->key = LX_IPC_PRIVATE;
+	int err = ipc_check_owner(t, &s->perm);
+
+	if (err)
+		return err;
+	s->perm.mode |= LX_SHM_DEST;
+	ipc_drop_key(&s->ns->shms, &s->perm);
+	may_free(s);
 	return 0;
 }
 
+/* Bytes of segments that are locked on the account of a user. */
+static uint64_t locked_bytes(const struct ipc_ns *ns, uint32_t uid)
+{
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < ns->shms.nslots; i++) {
+		const struct shm_segment *s = (const struct shm_segment *)ns->shms.slot[i];
+
+		if (s && (s->perm.mode & LX_SHM_LOCKED) && s->locker == uid)
+			n += pages_of(s) * LX_PAGE_SIZE;
+	}
+	return n;
+}
+
+/* The sandbox's memory is never swapped by the sentry: only the accounts matter. */
 static long ctl_lock(struct task *t, struct shm_segment *s, bool lock)
 {
-	bool owner = t->cred->euid == s->cuid || t->cred->euid == s->uid;
+	bool owner = t->cred->euid == s->perm.cuid || t->cred->euid == s->perm.uid;
+	uint64_t limit = rlimit_cur(t, LX_RLIMIT_MEMLOCK);
+	bool capable = task_capable(t, LX_CAP_IPC_LOCK);
 
-	if (!task_capable(t, LX_CAP_IPC_LOCK) && (!owner || (lock && !rlimit_cur(t, LX_RLIMIT_MEMLOCK))))
+	if (!capable && (!owner || (lock && !limit)))
 		return -LX_EPERM;
-	s->mode = lock ? s->mode | LX_SHM_LOCKED : s->mode & ~LX_SHM_LOCKED;
+	if (!lock) {
+		s->perm.mode &= ~LX_SHM_LOCKED;
+		return 0;
+	}
+	if (s->perm.mode & LX_SHM_LOCKED)
+		return 0;
+	if (!capable && locked_bytes(s->ns, t->cred->uid) + pages_of(s) * LX_PAGE_SIZE > limit)
+		return -LX_ENOMEM;
+	s->perm.mode |= LX_SHM_LOCKED;
+	s->locker = t->cred->uid;
 	return 0;
 }
 
 long shm_control(struct task *t, int32_t id, int32_t cmd, struct uaddr buf)
 {
+	const struct ipc_ns *ns = ipc_of(t->k);
 	struct lx_shmid64_ds ds;
 	struct shm_segment *s;
 
+	if (!ns)
+		return -LX_ENOMEM;
 	if (cmd < 0 || id < 0)
 		return -LX_EINVAL;
-	if (cmd == LX_IPC_INFO)
-		return ctl_info(t, buf);
-	if (cmd == LX_SHM_INFO)
-		return ctl_shm_info(t, buf);
-	if (cmd == LX_SHM_STAT || cmd == LX_SHM_STAT_ANY)
-		s = t->k->shm && id < (int32_t)LX_SHMMNI ? t->k->shm->seg[id] : NULL;
-	else
-		s = by_id(t->k, id);
-	if (cmd == LX_IPC_SET && copy_in(t, &ds, buf, sizeof(ds)))
-		return -LX_EFAULT;
-	if (!s)
-		return -LX_EINVAL;
+	s = by_id(t, id);
 	switch (cmd) {
+	case LX_IPC_INFO:
+		return ctl_info(t, ns, buf);
+	case LX_SHM_INFO:
+		return ctl_shm_info(t, ns, buf);
 	case LX_IPC_STAT:
 	case LX_SHM_STAT:
 	case LX_SHM_STAT_ANY:
-		return ctl_stat(t, s, cmd, buf);
+		return ctl_stat(t, ns, id, cmd, buf);
 	case LX_IPC_SET:
-		return ctl_set(t, s, &ds);
+		if (copy_in(t, &ds, buf, sizeof(ds)))
+			return -LX_EFAULT;
+		return s ? ctl_set(t, s, &ds) : -LX_EINVAL;
 	case LX_IPC_RMID:
-		return ctl_rmid(t, s);
+		return s ? ctl_rmid(t, s) : -LX_EINVAL;
 	case LX_SHM_LOCK:
 	case LX_SHM_UNLOCK:
-		return ctl_lock(t, s, cmd == LX_SHM_LOCK);
+		return s ? ctl_lock(t, s, cmd == LX_SHM_LOCK) : -LX_EINVAL;
 	default:
 		return -LX_EINVAL;
 	}

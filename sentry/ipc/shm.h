@@ -7,7 +7,9 @@
 
 #include "syscalls/abi/lx_types.h"
 
-struct kernel;
+struct ipc_ns;
+struct ipc_perm;
+struct lx_shmid64_ds;
 struct shm_segment;
 struct task;
 
@@ -21,7 +23,13 @@ long shm_control(struct task *t, int32_t id, int32_t cmd, struct uaddr buf);
 void shm_vma_open(struct shm_segment *s);
 void shm_vma_close(struct shm_segment *s);
 
-/* At shutdown, after the last map is gone. */
-void shm_fini(struct kernel *k);
+/* A thread ends: what it made has no creator any more. */
+void shm_task_exit(struct task *t);
+/* kernel.shm_rmid_forced was set: free what nobody uses and whose creator is gone. */
+void shm_rmid_forced(struct ipc_ns *ns);
+
+/* For /proc/sysvipc/shm; out_rss (bytes in memory) may be NULL. */
+void shm_show(const struct ipc_perm *p, struct lx_shmid64_ds *out, uint64_t *out_rss);
+void shm_fini(struct ipc_ns *ns);
 
 #endif

@@ -37,6 +37,7 @@ struct task *task_alloc(struct kernel *k, struct tgroup *tg)
 	list_init(&t->ready_link);
 	list_init(&t->enrolled);
 	list_init(&t->futex_link);
+	list_init(&t->shm_created);
 	ktimer_init(&t->park_timer, park_timer_fn);
 	t->cloning_pidfd = -1;
 	t->start_mono_ns = ktime_mono();

@@ -22,6 +22,7 @@ struct fdtable;
 struct fs_ctx;
 struct tty;
 struct file;
+struct sem_undo_list;
 struct seccomp_filter;
 struct seccomp_notif;
 
@@ -129,6 +130,8 @@ struct task {
 	void *strace_buf;
 	struct list futex_link;		/* sentry/ipc/futex.c */
 	void *futex_state;
+	struct sem_undo_list *sem_undo;	/* sentry/ipc/sem.c: one of its users; NULL: none */
+	struct list shm_created;	/* sentry/ipc/shm.c: segments that it made */
 
 	/* sentry/task/dispatch.c: between a trap and its answer */
 	bool in_kernel;			/* a trap of it is being served (perhaps with the

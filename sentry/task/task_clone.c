@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "platform/base/bug.h"
+#include "sentry/ipc/sem.h"
 #include "sentry/seccomp/seccomp.h"
 #include "sentry/task/pid.h"
 #include "sentry/task/pidfd.h"
@@ -164,7 +165,7 @@ static int copy_shared(struct task *c, struct task *t, uint64_t flags)
 	} else {
 		c->fs = fs_ctx_dup(t->fs);
 	}
-	if (!c->fds || !c->fs)
+	if (!c->fds || !c->fs || sem_clone(c, t, flags & LX_CLONE_SYSVSEM))
 		return -LX_ENOMEM;
 	return copy_sighand(c, t, flags);
 }
@@ -262,6 +263,7 @@ static void drop_parts(struct task *c, struct task *t)
 	if (c->fs)
 		fs_ctx_put(c->fs);
 	c->fs = NULL;
+	sem_exit(c);
 	c->state = TASK_DEAD;
 }
 

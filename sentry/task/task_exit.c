@@ -4,6 +4,8 @@
 #include "platform/base/log.h"
 #include "sentry/fs/tty/tty.h"
 #include "sentry/ipc/futex.h"
+#include "sentry/ipc/sem.h"
+#include "sentry/ipc/shm.h"
 #include "sentry/seccomp/seccomp.h"
 #include "sentry/task/pid.h"
 #include "sentry/task/task_impl.h"
@@ -247,6 +249,8 @@ void task_exit_now(struct task *t)
 	signal_task_exit(t);
 	seccomp_task_exit(t);
 	exit_mm(t);
+	sem_exit(t);
+	shm_task_exit(t);
 	exit_files(t);
 
 	t->state = TASK_DEAD;

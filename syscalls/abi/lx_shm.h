@@ -4,15 +4,7 @@
 
 #include <stdint.h>
 
-#ifndef LX_IPC_CREAT
-#define LX_IPC_PRIVATE 0
-#define LX_IPC_CREAT 01000u
-#define LX_IPC_EXCL 02000u
-#define LX_IPC_RMID 0
-#define LX_IPC_SET 1
-#define LX_IPC_STAT 2
-#define LX_IPC_INFO 3
-#endif
+#include "syscalls/abi/lx_ipc.h"
 
 #define LX_SHM_HUGETLB 04000u
 #define LX_SHM_RDONLY 010000u
@@ -33,16 +25,6 @@
 #define LX_SHMMNI 4096u
 #define LX_SHMMAX (UINT64_MAX - (1ULL << 24))
 #define LX_SHMALL (UINT64_MAX - (1ULL << 24))
-
-struct lx_ipc64_perm {
-	int32_t key;
-	uint32_t uid, gid, cuid, cgid;
-	uint32_t mode;
-	uint16_t seq, pad2;
-	uint32_t pad3;
-	uint64_t unused1, unused2;
-};
-_Static_assert(sizeof(struct lx_ipc64_perm) == 48, "struct ipc64_perm");
 
 struct lx_shmid64_ds {
 	struct lx_ipc64_perm perm;

@@ -44,7 +44,7 @@ static inline struct kernel *proc_kernel(const struct pseudo_node *n)
 /* Tables. */
 extern const struct pseudo_entry proc_root_entry, proc_pid_entry, proc_tid_entry;
 extern const struct pseudo_entry proc_net_children[], proc_sys_children[],
-	proc_ns_children[];
+	proc_ns_children[], proc_sysvipc_children[], proc_mqueue_children[];
 
 /* proc_pid_stat.c */
 int proc_show_stat(struct pseudo_node *n, struct pseudo_buf *b);
@@ -91,6 +91,27 @@ int proc_show_vmstat(struct pseudo_node *n, struct pseudo_buf *b);
 int proc_show_interrupts(struct pseudo_node *n, struct pseudo_buf *b);
 int proc_show_softirqs(struct pseudo_node *n, struct pseudo_buf *b);
 int proc_show_zoneinfo(struct pseudo_node *n, struct pseudo_buf *b);
+
+/* proc_ipc.c: what the IPC namespace limits, as entry.arg. */
+enum proc_ipc_limit {
+	PROC_IPC_SEM,
+	PROC_IPC_MSGMAX,
+	PROC_IPC_MSGMNB,
+	PROC_IPC_MSGMNI,
+	PROC_IPC_SHMMAX,
+	PROC_IPC_SHMALL,
+	PROC_IPC_SHMMNI,
+	PROC_IPC_SHM_RMID_FORCED,
+	PROC_IPC_MQ_QUEUES_MAX,
+	PROC_IPC_MQ_MSG_MAX,
+	PROC_IPC_MQ_MSGSIZE_MAX,
+	PROC_IPC_MQ_MSG_DEFAULT,
+	PROC_IPC_MQ_MSGSIZE_DEFAULT,
+};
+int proc_show_ipc(struct pseudo_node *n, struct pseudo_buf *b);
+int64_t proc_write_ipc(struct pseudo_node *n, char *text, size_t len);
+#define PROC_IPC_FILE(name, id) \
+	PSEUDO_REG(name, 0644, .show = proc_show_ipc, .write = proc_write_ipc, .arg = id)
 
 #define PROC_SYSCTLS 160
 

@@ -228,6 +228,7 @@ static const struct pseudo_entry root_children[] = {
 	PSEUDO_LNK("mounts", .readlink = pseudo_readlink_text, .arg = PSEUDO_TEXT("self/mounts")),
 	PSEUDO_LNK("net", .readlink = pseudo_readlink_text, .arg = PSEUDO_TEXT("self/net")),
 	PSEUDO_DIR("sys", 0555, .children = proc_sys_children),
+	PSEUDO_DIR("sysvipc", 0555, .children = proc_sysvipc_children),
 	PSEUDO_DIR("bus", 0555, .children = empty_dir),
 	PSEUDO_DIR("driver", 0555, .children = empty_dir),
 	PSEUDO_DIR("fs", 0555, .children = empty_dir),

@@ -2,6 +2,7 @@ list(APPEND SENTRY_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/cpuinfo.c
   ${CMAKE_CURRENT_LIST_DIR}/hostinfo_host.c
   ${CMAKE_CURRENT_LIST_DIR}/proc_global.c
+  ${CMAKE_CURRENT_LIST_DIR}/proc_ipc.c
   ${CMAKE_CURRENT_LIST_DIR}/proc_mounts.c
   ${CMAKE_CURRENT_LIST_DIR}/proc_net.c
   ${CMAKE_CURRENT_LIST_DIR}/proc_pid.c
