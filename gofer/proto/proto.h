@@ -24,8 +24,6 @@
 #define GOFER_FORGET_MAX 1024u	/* nodes of one FORGET */
 #define GOFER_XATTR_MAX 65536u
 
-/* WALK flags */
-#define GOFER_WALK_NO_NODES 1u	/* one component, attributes only */
 /* OPEN access */
 #define GOFER_OPEN_READ 0u
 #define GOFER_OPEN_WRITE 1u

@@ -424,6 +424,7 @@ int server_init_exports(struct server *s, const struct gofer_export *exports, un
 
 void server_fini(struct server *s)
 {
+	chan_fini(s);
 	for (uint32_t i = 1; i < s->high; i++)
 		if (s->nodes[i].refs) {
 			close(s->nodes[i].fd);

@@ -33,7 +33,7 @@ int op_attach(struct server *s, const struct gofer_attach_req *q, struct gofer_a
 }
 
 /* One step of a walk: name in the directory `at`. */
-static int walk_step(struct server *s, struct node *at, struct gofer_str name, bool nodes,
+static int walk_step(struct server *s, struct node *at, struct gofer_str name,
 		     struct gofer_walked *out)
 {
 	int fd, err;
@@ -46,7 +46,7 @@ static int walk_step(struct server *s, struct node *at, struct gofer_str name, b
 	if (fd < 0)
 		return fd;
 	err = fd_attr(fd, &out->attr);
-	if (err || !nodes) {
+	if (err) {
 		close(fd);
 		return err;
 	}
@@ -58,31 +58,62 @@ int op_walk(struct server *s, const struct gofer_walk_req *q, struct gofer_walk_
 {
 	struct gofer_dec names = { q->names.p, q->names.p + q->names.len, false };
 	struct gofer_enc e = { s->scratch, s->scratch + sizeof(s->scratch), false };
-	bool nodes = !(q->flags & GOFER_WALK_NO_NODES);
 	struct node *at = node_of(s, q->dir);
 
 	(void)out_fd;
 	if (!at)
 		return -EBADF;
-	if (q->count == 0 || q->count > GOFER_WALK_MAX || (!nodes && q->count != 1) ||
-	    (q->flags & ~GOFER_WALK_NO_NODES))
+	if (q->count == 0 || q->count > GOFER_WALK_MAX)
 		return -EPROTO;
 	while (p->count < q->count && S_ISDIR(at->mode)) {
 		struct gofer_walked w = { .node = 0 };
 		struct gofer_name n;
 
 		gofer_get_name(&names, &n);
-		p->stop = names.bad ? -EPROTO : walk_step(s, at, n.name, nodes, &w);
+		p->stop = names.bad ? -EPROTO : walk_step(s, at, n.name, &w);
 		if (p->stop)
 			break;
 		gofer_put_walked(&e, &w);
 		p->count++;
-		if (nodes)
-			at = node_of(s, w.node);
+		at = node_of(s, w.node);
 	}
 	if (p->count == 0 && p->stop == 0)
 		p->stop = -ENOTDIR;
 	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
+	return 0;
+}
+
+int op_revalidate(struct server *s, const struct gofer_revalidate_req *q,
+		  struct gofer_revalidate_rep *p, int *out_fd)
+{
+	struct gofer_dec checks = { q->checks.p, q->checks.p + q->checks.len, false };
+	struct gofer_enc e = { s->scratch, s->scratch + sizeof(s->scratch), false };
+	struct node *at = node_of(s, q->dir);
+
+	(void)out_fd;
+	if (!at)
+		return -EBADF;
+	if (q->count == 0 || q->count > GOFER_WALK_MAX)
+		return -EPROTO;
+	while (p->count < q->count && S_ISDIR(at->mode) && !at->opaque) {
+		struct gofer_check c;
+		struct gofer_attr a;
+		struct node *n;
+
+		gofer_get_check(&checks, &c);
+		if (checks.bad || !name_ok(c.name))
+			return -EPROTO;
+		n = node_of(s, c.node);
+		if (!n)
+			return -EBADF;
+		if (name_attr(at->fd, c.name.p, &a) || a.dev != n->dev || a.ino != n->ino ||
+		    (a.mode & S_IFMT) != n->mode)
+			break;
+		gofer_put_attr(&e, &a);
+		p->count++;
+		at = n;
+	}
+	p->attrs = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
 	return 0;
 }
 

@@ -44,16 +44,17 @@ static ssize_t receive(struct server *s)
 	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
-static int reply(struct server *s, size_t len, int fd)
+static int send_message(struct server *s, const void *buf, size_t len, int fd)
 {
 	union {
 		struct cmsghdr h;
 		char space[CMSG_SPACE(sizeof(int))];
 	} c = { .space = { 0 } };
-	struct iovec iov = { s->tx, len };
+	struct iovec iov = { .iov_len = len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
+	memcpy(&iov.iov_base, &buf, sizeof(buf)); /* sendmsg only reads it */
 	if (fd >= 0) {
 		c.h.cmsg_len = CMSG_LEN(sizeof(int));
 		c.h.cmsg_level = SOL_SOCKET;
@@ -68,21 +69,47 @@ static int reply(struct server *s, size_t len, int fd)
 	return n < 0 ? -errno : 0;
 }
 
+int server_ring(struct server *s, int fd)
+{
+	return send_message(s, "", 1, fd);
+}
+
+/* The next request into s->rx: its size, 0: the peer hung up, -errno. *chan: it came over the
+ * channel. */
+static ssize_t next_request(struct server *s, bool *chan)
+{
+	for (;;) {
+		ssize_t n;
+
+		*chan = true;
+		if (chan_poll(s) || !chan_sleep(s))
+			return chan_take(s);
+		*chan = false;
+		n = receive(s);
+		chan_woken(s);
+		if (n != 1)
+			return n;
+		/* Rung for; perhaps in vain. */
+	}
+}
+
 static int serve_loop(struct server *s)
 {
 	for (;;) {
-		ssize_t n = receive(s);
-		size_t len;
-		int fd, r;
+		bool chan;
+		ssize_t n = next_request(s, &chan);
+		size_t len = 0;
+		int fd = -1, r;
 
-		if (n <= 0)
+		if (n < 0 || (n == 0 && !chan))
 			return (int)n;
 		r = gofer_dispatch(s, (size_t)n, &len, &fd);
 		if (r < 0)
 			return r;
-		if (r == 0)
-			continue;
-		r = reply(s, len, fd);
+		if (chan)
+			r = chan_answer(s, len, fd);
+		else
+			r = r ? send_message(s, s->tx, len, fd) : 0;
 		if (fd >= 0)
 			close(fd);
 		if (r < 0)
@@ -102,7 +129,9 @@ int gofer_serve(int sock, const struct gofer_export *exports, unsigned n)
 	s->dir_fd = -1;
 	s->uid = geteuid();
 	umask(0);
-	err = server_init_exports(s, exports, n);
+	err = chan_init(s);
+	if (!err)
+		err = server_init_exports(s, exports, n);
 	nofile = raise_nofile();
 	if (!err && nofile <= 2 * SPARE_FDS + 2 * n)
 		err = -EMFILE;

@@ -38,8 +38,11 @@ struct export_root {
 	bool readonly;
 };
 
+struct chan_server;
+
 struct server {
 	int sock;
+	struct chan_server *chan; /* chan_host.c */
 	uint32_t uid;		/* whose files we make */
 	struct export_root *exports;
 	unsigned nexports;
@@ -99,6 +102,23 @@ int node_chmod(struct server *s, const struct node *n, uint32_t mode);
 /* ---- filter_host.c ---- */
 /* Install the seccomp filter. 0 or -errno. */
 int gofer_filter_install(void);
+
+/* ---- serve_host.c ---- */
+/* A datagram of one byte, with the descriptor fd unless it is -1. 0 or -errno. */
+int server_ring(struct server *s, int fd);
+
+/* ---- chan_host.c ---- */
+int chan_init(struct server *s); /* 0 or -errno; chan_fini() also after a failure */
+void chan_fini(struct server *s);
+/* Is there a request? Waits for one a little when that is worth it. */
+bool chan_poll(struct server *s);
+/* About to wait on the socket: true, or there is a request after all. */
+bool chan_sleep(struct server *s);
+void chan_woken(struct server *s);
+/* The request into s->rx: its size, or -errno. */
+ssize_t chan_take(struct server *s);
+/* The reply in s->tx (len bytes) and a descriptor (-1: none) to the client. 0 or -errno. */
+int chan_answer(struct server *s, size_t len, int fd);
 
 /* ---- dispatch.c ---- */
 /* Serve the request in s->rx (len bytes). 1: the reply is s->tx, *out_len bytes, with *out_fd

@@ -316,6 +316,7 @@ bool task_rerun(struct task *t)
 	if (t->state != TASK_READY)
 		return false;
 	t->state = TASK_RUNNING;
+	t->k->ctxt++; /* what an earlier run looked at may have changed */
 	enter_kernel(t);
 	task_unenrol(t);
 	if (t->killed) {

@@ -242,6 +242,9 @@ struct inode_ops {
 		    struct file **out);
 	/* Is the cached entry still true? (shared mounts, /proc/PID) NULL: always. */
 	bool (*revalidate)(struct dentry *d);
+	/* Instead of revalidate, for several at once: d[0] and entries each of which lies in
+	 * the one before it. How many of them, from the first on, are still true. */
+	unsigned (*revalidate_chain)(struct dentry *const *d, unsigned n);
 	int64_t (*getxattr)(struct inode *i, const char *name, void *buf, size_t size);
 	int (*setxattr)(struct inode *i, const char *name, const void *val, size_t size,
 			uint32_t flags);
@@ -447,6 +450,7 @@ struct dentry {
 	bool unhashed;		/* removed or renamed over: "(deleted)" */
 	uint32_t hash, name_len;
 	unsigned nmounts;	/* something is mounted here in some mount */
+	uint64_t valid_at;	/* revalidate_chain: kernel->ctxt when last found true */
 	void *impl[8];		/* dcache linkage, sentry/vfs/dcache.c */
 };
 void dentry_get(struct dentry *d);

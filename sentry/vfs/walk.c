@@ -97,15 +97,73 @@ void walk_fini(struct walk *w)
 
 /* ---- one component ---- */
 
-/* Is the cached d still true? */
-static bool still_valid(struct dentry *d)
+/* The cached entries that the path `rest` leads through below d, as far as the file system
+ * can be asked about them together; chain[0] is d, the others are counted. */
+static unsigned cached_chain(struct dentry *d, const char *rest, struct dentry *chain[WALK_BATCH])
 {
-	if (!d->inode || !d->inode->ops->revalidate || d->nmounts)
+	unsigned n = 1;
+
+	chain[0] = d;
+	while (n < WALK_BATCH && LX_S_ISDIR(chain[n - 1]->inode->mode)) {
+		uint32_t hash = NAME_HASH_INIT;
+		const char *name;
+		struct dentry *next;
+		unsigned len;
+
+		while (*rest == '/')
+			rest++;
+		for (name = rest; *rest && *rest != '/'; rest++)
+			hash = name_hash_step(hash, (unsigned char)*rest);
+		len = (unsigned)(rest - name);
+		if (len == 0 || (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'))))
+			break;
+		next = dcache_find(chain[n - 1], name, len, hash);
+		if (!next)
+			break;
+		if (!next->inode || next->nmounts || next->inode->sb != d->inode->sb) {
+			dentry_put(next);
+			break;
+		}
+		chain[n++] = next;
+	}
+	return n;
+}
+
+/* One request for d and what comes after it. */
+static bool chain_valid(struct dentry *d, const char *rest)
+{
+	uint64_t now = d->inode->sb->k->ctxt;
+	struct dentry *chain[WALK_BATCH];
+	unsigned n, good;
+
+	if (d->valid_at == now)
 		return true;
-	if (d->inode->ops->revalidate(d))
+	n = cached_chain(d, rest, chain);
+	good = d->inode->ops->revalidate_chain(chain, n);
+	for (unsigned i = 0; i < n; i++) {
+		if (i < good)
+			chain[i]->valid_at = now;
+		if (i)
+			dentry_put(chain[i]);
+	}
+	return good > 0;
+}
+
+/* Is the cached d still true? rest: the path from there on. */
+static bool still_valid(struct dentry *d, const char *rest)
+{
+	const struct inode_ops *ops = d->inode ? d->inode->ops : NULL;
+	bool valid = true;
+
+	if (!ops || d->nmounts)
 		return true;
-	dcache_remove(d);
-	return false;
+	if (ops->revalidate_chain)
+		valid = chain_valid(d, rest);
+	else if (ops->revalidate)
+		valid = ops->revalidate(d);
+	if (!valid)
+		dcache_remove(d);
+	return valid;
 }
 
 /* Put the result of a lookup into the cache; takes over the inode's reference. */
@@ -115,6 +173,8 @@ static struct dentry *enter(struct dentry *parent, const char *name, unsigned le
 	struct dentry *d = dentry_new(parent, name, len, hash, inode);
 
 	inode_put(inode);
+	if (d)
+		d->valid_at = parent->inode->sb->k->ctxt;
 	if (d && !parent->unhashed)
 		dcache_insert(d);
 	return d;
@@ -229,7 +289,7 @@ static int lookup_one(struct dentry *parent, const char *name, unsigned len, uin
 	d = dcache_find(parent, name, len, hash);
 	if (d && dir->sb->no_dcache && !d->nmounts)
 		return lookup_uncached(parent, name, len, hash, d, out);
-	if (d && still_valid(d)) {
+	if (d && still_valid(d, name + len)) {
 		if (d->inode) {
 			*out = d;
 			return 0;

@@ -69,4 +69,7 @@ extern uint32_t pool[256];
 extern unsigned npool;
 int count_fds(pid_t pid);
 
+/* ---- hostile_channel.c ---- */
+void test_channel(void);
+
 #endif

@@ -17,6 +17,7 @@
 #include <sys/statfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "gofer/server/gofer_server.h"
@@ -43,6 +44,13 @@ void kernel_reacquire_host(struct kernel *k)
 int64_t ktime_real(void)
 {
 	return 0;
+}
+uint64_t ktime_mono(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 void krandom(void *buf, unsigned long len)
 {
@@ -238,8 +246,8 @@ static int step(struct dentry *parent, const char *name, struct dentry **out)
 	int err;
 
 	*out = dcache_find(parent, name, len, hash);
-	if (*out && (*out)->inode && (*out)->inode->ops->revalidate &&
-	    !(*out)->inode->ops->revalidate(*out)) {
+	if (*out && (*out)->inode && (*out)->inode->ops->revalidate_chain &&
+	    !(*out)->inode->ops->revalidate_chain(out, 1)) {
 		dcache_remove(*out);
 		dentry_put(*out);
 		*out = NULL;
@@ -888,6 +896,35 @@ Test(gofer_shared, sees_the_hosts_changes)
 	put_file("file", "");
 	dentry_put(must("file"));
 	cr_expect_eq(conn->nfds, 0, "no idle descriptor that may write");
+	finish();
+}
+
+/* Several entries in one request: true as far as the host still has the same files. */
+Test(gofer_shared, revalidates_chains)
+{
+	struct dentry *d[3] = { must("dir"), must("dir/sub"), must("dir/sub/deep") };
+	const struct inode_ops *ops = d[0]->inode->ops;
+	uint32_t seq = conn->seq;
+
+	cr_expect_eq(ops->revalidate_chain(d, 3), 3);
+	cr_expect_eq(conn->seq, seq + 1, "one request");
+	cr_assert_eq(chmod(host("dir/sub"), 0700), 0);
+	put_file("dir/sub/deep", "longer\n");
+	cr_expect_eq(ops->revalidate_chain(d, 3), 3);
+	cr_expect_eq(d[1]->inode->mode & 07777, 0700);
+	cr_expect_eq(d[2]->inode->size, 7);
+	cr_assert_eq(unlink(host("dir/sub/deep")), 0);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 2);
+	cr_assert_eq(symlink("/etc/passwd", host("dir/sub/deep")), 0);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 2);
+	cr_expect_eq(ops->revalidate_chain(d + 2, 1), 0);
+	cr_assert_eq(rename(host("dir/sub"), host("dir/bus")), 0);
+	cr_assert_eq(symlink("bus", host("dir/sub")), 0);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 1, "a symlink in its place");
+	cr_assert_eq(rename(host("dir"), host("rid")), 0);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 0);
+	for (int i = 0; i < 3; i++)
+		dentry_put(d[i]);
 	finish();
 }
 

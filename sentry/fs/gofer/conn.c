@@ -32,6 +32,7 @@ void gofer_conn_put(struct gofer_conn *c)
 {
 	if (!refs_put(&c->refs))
 		return;
+	gofer_chan_close(c->chan);
 	gofer_host_close(c->sock);
 	free(c);
 }
@@ -48,6 +49,35 @@ static void conn_broken(struct gofer_conn *c, const char *why)
 	if (!c->dead)
 		log_error("gofer connection lost: %s", why);
 	c->dead = true;
+}
+
+/* The request in c->tx. Needs c->mu. 0 or -errno. */
+static int post(struct gofer_conn *c, size_t len)
+{
+	long n;
+
+	if (c->chan && c->unanswered) {
+		bool lost;
+		int fd;
+
+		c->unanswered = false;
+		n = gofer_chan_wait(c->chan, c->sock, c->rx, sizeof(c->rx), &fd, &lost);
+		if (fd >= 0)
+			gofer_host_close(fd);
+		if (n < 0)
+			return (int)n;
+	}
+	n = c->chan ? gofer_chan_post(c->chan, c->sock, c->tx, len)
+		    : gofer_host_send(c->sock, c->tx, len);
+	return n < 0 ? (int)n : 0;
+}
+
+/* Its reply into c->rx: the size, 0: hang-up. */
+static long await(struct gofer_conn *c, int *fd, bool *fd_lost)
+{
+	if (c->chan)
+		return gofer_chan_wait(c->chan, c->sock, c->rx, sizeof(c->rx), fd, fd_lost);
+	return gofer_host_recv(c->sock, c->rx, sizeof(c->rx), fd, fd_lost);
 }
 
 /* Needs c->mu. */
@@ -67,8 +97,9 @@ static void flush_locked(struct gofer_conn *c)
 		return;
 	gofer_put_head(&e, &h);
 	gofer_put_forget_req(&e, &q);
-	if (gofer_host_send(c->sock, c->tx, (size_t)(e.p - c->tx)) < 0)
+	if (post(c, (size_t)(e.p - c->tx)) < 0)
 		conn_broken(c, "send failed");
+	c->unanswered = c->chan != NULL;
 }
 
 void gofer_forget_flush(struct gofer_conn *c)
@@ -143,11 +174,11 @@ static int transact(struct gofer_conn *c, const struct gofer_head *h, struct gof
 		return -LX_E2BIG;
 	if (c->dead)
 		return -LX_EIO;
-	if (gofer_host_send(c->sock, c->tx, (size_t)(e->p - c->tx)) < 0) {
+	if (post(c, (size_t)(e->p - c->tx)) < 0) {
 		conn_broken(c, "send failed");
 		return -LX_EIO;
 	}
-	n = gofer_host_recv(c->sock, c->rx, sizeof(c->rx), fd, &fd_lost);
+	n = await(c, fd, &fd_lost);
 	if (n <= 0) {
 		conn_broken(c, "hang-up");
 		return -LX_EIO;
@@ -214,3 +245,21 @@ static int transact(struct gofer_conn *c, const struct gofer_head *h, struct gof
 #include "gofer/proto/messages.def"
 #undef GREC
 #undef GMSG
+
+void gofer_conn_open_channel(struct gofer_conn *c)
+{
+	struct gofer_channel_req q;
+	struct gofer_channel_rep p;
+	int fd, err;
+
+	if (c->chan_tried)
+		return;
+	c->chan_tried = true;
+	err = gofer_call_channel(c, &q, &p, &fd);
+	if (!err && fd >= 0) {
+		err = gofer_chan_open(fd, &c->chan);
+		gofer_host_close(fd);
+	}
+	if (err || !c->chan)
+		log_info("no channel to the gofer: error %d", -err);
+}

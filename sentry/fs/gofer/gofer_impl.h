@@ -24,10 +24,15 @@
 
 struct gofer_inode;
 
+struct gofer_chan_client;
+
 struct gofer_conn {
 	struct refs refs;
 	int sock;		/* [I] */
 	struct mutex mu;
+	struct gofer_chan_client *chan; /* [mu] NULL: requests go over the socket */
+	bool chan_tried;
+	bool unanswered;	/* [mu] the channel's last message was a FORGET */
 	uint32_t seq;		/* [mu] */
 	bool dead;		/* [mu] hung up or talked nonsense: everything is EIO */
 	uint32_t max_nodes;	/* of the gofer; 0: not known yet */
@@ -124,6 +129,8 @@ static inline struct gofer_conn *gofer_c(const struct inode *i)
 #include "gofer/proto/messages.def"
 #undef GREC
 #undef GMSG
+/* Set up the shared-memory channel, if the gofer offers one. */
+void gofer_conn_open_channel(struct gofer_conn *c);
 /* Queue a node to be let go of. blocks: what it keeps on disk (0 unless deleted). */
 void gofer_forget(struct gofer_conn *c, uint32_t node, uint64_t blocks);
 void gofer_forget_flush(struct gofer_conn *c);
@@ -131,6 +138,16 @@ void gofer_forget_flush(struct gofer_conn *c);
 void gofer_note_max_nodes(struct gofer_conn *c, uint32_t max);
 /* The gofer has no room for nodes: give up cached entries. */
 void gofer_relieve(struct gofer_conn *c);
+
+/* ---- chan_host.c: all give -errno ---- */
+/* Map the channel's memory; fd stays the caller's. */
+int gofer_chan_open(int fd, struct gofer_chan_client **out);
+void gofer_chan_close(struct gofer_chan_client *h); /* may be NULL */
+/* Hand a message over. Each one is to be waited for before the next. */
+int gofer_chan_post(struct gofer_chan_client *h, int sock, const void *msg, size_t len);
+/* The answer into buf: its length. *fd, *fd_lost: as for gofer_host_recv(). */
+long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t size, int *fd,
+		     bool *fd_lost);
 
 /* ---- conn_host.c, io_host.c: host calls; all give -errno ---- */
 long gofer_host_send(int sock, const void *buf, size_t len);
@@ -163,7 +180,7 @@ extern const struct inode_ops gofer_iops_exclusive, gofer_iops_shared;
 int gofer_lookup(struct inode *dir, const char *name, struct inode **out);
 int gofer_walk(struct inode *dir, const char *const *names, unsigned n, struct inode **out,
 	       unsigned *count);
-bool gofer_revalidate(struct dentry *d);
+unsigned gofer_revalidate(struct dentry *const *d, unsigned n);
 int gofer_create(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,
 		 struct inode **out);
 int gofer_mkdir(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,

@@ -144,4 +144,5 @@ bool gofer_owns(const struct inode *i)
 	.listxattr = gofer_listxattr, .removexattr = gofer_removexattr, .free = gofer_free
 
 const struct inode_ops gofer_iops_exclusive = { GOFER_COMMON_OPS };
-const struct inode_ops gofer_iops_shared = { GOFER_COMMON_OPS, .revalidate = gofer_revalidate };
+const struct inode_ops gofer_iops_shared = { GOFER_COMMON_OPS,
+					     .revalidate_chain = gofer_revalidate };

@@ -53,8 +53,10 @@ int gofer_mount(struct kernel *k, struct gofer_conn *c, unsigned index, bool sha
 	struct gofer_attach_req q = { index };
 	struct gofer_attach_rep p;
 	struct gofer_sb *g;
-	int err = gofer_call_attach(c, &q, &p, NULL);
+	int err;
 
+	gofer_conn_open_channel(c);
+	err = gofer_call_attach(c, &q, &p, NULL);
 	if (err)
 		return err;
 	gofer_note_max_nodes(c, p.max_nodes);

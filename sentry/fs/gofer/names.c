@@ -94,37 +94,59 @@ int gofer_lookup(struct inode *dir, const char *name, struct inode **out)
 	return err ? err : -LX_ENOENT;
 }
 
-/* Shared mode: does the name still lead to the same file? One request, which brings the
- * attributes too. */
-bool gofer_revalidate(struct dentry *d)
+/* Ask about d[0, n), whose names go into one request: how many are in the reply, or
+ * -LX_E…; *dec stands before the first. */
+static int ask_chain(struct dentry *const *d, unsigned n, struct gofer_dec *dec)
 {
-	struct gofer_inode *gi = gofer_i(d->inode);
-	struct gofer_sb *g = gofer_s(d->inode);
-	struct inode *dir = d->parent ? d->parent->inode : NULL;
-	uint8_t buf[GOFER_NAME_MAX + 8];
+	struct gofer_sb *g = gofer_s(d[0]->inode);
+	uint8_t buf[WALK_NAMES_SIZE];
 	struct gofer_enc e = { buf, buf + sizeof(buf), false };
-	struct gofer_name name = { gofer_str(d->name) };
-	struct gofer_walk_req q = { .flags = GOFER_WALK_NO_NODES, .count = 1 };
-	struct gofer_walk_rep p;
-	struct gofer_walked w;
-	struct gofer_dec dec;
+	struct gofer_revalidate_req q = { .dir = gofer_i(d[0]->parent->inode)->node };
+	struct gofer_revalidate_rep p;
+	int err;
 
-	if (!dir || !gofer_owns(dir) || dir->sb != d->inode->sb)
-		return true;
-	gofer_put_name(&e, &name);
-	if (e.bad)
-		return false;
-	q.dir = gofer_i(dir)->node;
-	q.names = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
-	if (gofer_call_walk(g->c, &q, &p, NULL) || p.count != 1)
-		return false;
-	dec = (struct gofer_dec){ p.entries.p, p.entries.p + p.entries.len, false };
-	gofer_get_walked(&dec, &w);
-	if (dec.bad || w.attr.dev != gi->key.dev || w.attr.ino != gi->key.ino ||
-	    ((w.attr.mode ^ gi->i.mode) & LX_S_IFMT))
-		return false;
-	gofer_apply_attr(gi, &w.attr);
-	return true;
+	for (; q.count < n && q.count < GOFER_WALK_MAX; q.count++) {
+		struct gofer_check c = { gofer_i(d[q.count]->inode)->node,
+					 gofer_str(d[q.count]->name) };
+		uint8_t *start = e.p;
+
+		gofer_put_check(&e, &c);
+		if (e.bad) {
+			e.p = start;
+			break;
+		}
+	}
+	q.checks = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
+	err = gofer_call_revalidate(g->c, &q, &p, NULL);
+	if (err)
+		return err;
+	*dec = (struct gofer_dec){ p.attrs.p, p.attrs.p + p.attrs.len, false };
+	return p.count > q.count ? -LX_EIO : (int)p.count;
+}
+
+/* Shared mode: do the names still lead to the same files? One request, which brings the
+ * attributes too. */
+unsigned gofer_revalidate(struct dentry *const *d, unsigned n)
+{
+	const struct inode *dir = d[0]->parent ? d[0]->parent->inode : NULL;
+	struct gofer_dec dec;
+	unsigned good = 0;
+	int count;
+
+	if (!dir || !gofer_owns(dir) || dir->sb != d[0]->inode->sb)
+		return n;
+	count = ask_chain(d, n, &dec);
+	for (; (int)good < count; good++) {
+		struct gofer_inode *gi = gofer_i(d[good]->inode);
+		struct gofer_attr a;
+
+		gofer_get_attr(&dec, &a);
+		if (dec.bad || a.dev != gi->key.dev || a.ino != gi->key.ino ||
+		    ((a.mode ^ gi->i.mode) & LX_S_IFMT))
+			break;
+		gofer_apply_attr(gi, &a);
+	}
+	return good;
 }
 
 int gofer_readlink(struct inode *i, char *buf, size_t size)

@@ -1,0 +1,166 @@
+/* The gofer's side of the shared-memory channel (gofer/proto/channel.h). */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "gofer/proto/channel.h"
+#include "gofer/server/server_impl.h"
+
+#define POLL_NS 50000		/* polls this long for the next request */
+#define GAP_NS 100000		/* … if the one before came within this time */
+#define PREEMPTED_NS 20000	/* away this long while polling: somebody else needs the CPU */
+#define TRUCE_NS 50000000	/* … and gets it for this long */
+
+/* The channel's state that the client cannot write to. */
+struct chan_server {
+	struct gofer_chan *mem;
+	int fd;			/* the memfd */
+	uint32_t seen;		/* the last request's number */
+	uint64_t answered_at;
+	uint64_t truce_until;
+	bool eager;		/* the last request came soon: worth polling for the next */
+	bool alone;		/* one CPU: never poll */
+};
+
+static uint64_t now_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
+}
+
+int chan_init(struct server *s)
+{
+	struct chan_server *c = calloc(1, sizeof(*c));
+	cpu_set_t cpus;
+
+	if (!c)
+		return -ENOMEM;
+	s->chan = c;
+	c->fd = memfd_create("gofer-channel", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	/* Nobody may shrink it below the other side. */
+	if (c->fd < 0 || ftruncate(c->fd, sizeof(*c->mem)) < 0 ||
+	    fcntl(c->fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_SEAL) < 0)
+		return -errno;
+	c->mem = mmap(NULL, sizeof(*c->mem), PROT_READ | PROT_WRITE, MAP_SHARED, c->fd, 0);
+	if (c->mem == MAP_FAILED) {
+		c->mem = NULL;
+		return -errno;
+	}
+	c->alone = sched_getaffinity(0, sizeof(cpus), &cpus) < 0 || CPU_COUNT(&cpus) < 2;
+	return 0;
+}
+
+void chan_fini(struct server *s)
+{
+	struct chan_server *c = s->chan;
+
+	if (!c)
+		return;
+	if (c->mem)
+		munmap(c->mem, sizeof(*c->mem));
+	if (c->fd >= 0)
+		close(c->fd);
+	free(c);
+	s->chan = NULL;
+}
+
+int op_channel(struct server *s, const struct gofer_channel_req *q, struct gofer_channel_rep *p,
+	       int *out_fd)
+{
+	int fd = fcntl(s->chan->fd, F_DUPFD_CLOEXEC, 3);
+
+	(void)q;
+	if (fd < 0)
+		return -errno;
+	*out_fd = fd;
+	p->size = sizeof(struct gofer_chan);
+	return 0;
+}
+
+static bool has_request(const struct chan_server *c)
+{
+	return gofer_chan_load(&c->mem->req) != c->seen;
+}
+
+bool chan_poll(struct server *s)
+{
+	struct chan_server *c = s->chan;
+	uint64_t start, last;
+
+	if (has_request(c))
+		return true;
+	if (c->alone || !c->eager)
+		return false;
+	start = last = now_ns();
+	if (start < c->truce_until)
+		return false;
+	gofer_chan_store(&c->mem->cpu, (uint32_t)sched_getcpu());
+	while (last - start < POLL_NS) {
+		uint64_t now;
+
+		for (int i = 0; i < 8; i++) {
+			if (has_request(c))
+				return true;
+			gofer_chan_relax();
+		}
+		now = now_ns();
+		if (now - last > PREEMPTED_NS) {
+			c->truce_until = now + TRUCE_NS;
+			break;
+		}
+		last = now;
+	}
+	return has_request(c);
+}
+
+bool chan_sleep(struct server *s)
+{
+	struct chan_server *c = s->chan;
+
+	gofer_chan_store(&c->mem->state, GOFER_CHAN_ASLEEP);
+	if (!has_request(c))
+		return true;
+	gofer_chan_store(&c->mem->state, GOFER_CHAN_AWAKE);
+	return false;
+}
+
+void chan_woken(struct server *s)
+{
+	gofer_chan_store(&s->chan->mem->state, GOFER_CHAN_AWAKE);
+}
+
+ssize_t chan_take(struct server *s)
+{
+	struct chan_server *c = s->chan;
+	uint32_t len;
+
+	c->seen = gofer_chan_load(&c->mem->req);
+	len = gofer_chan_load(&c->mem->req_len);
+	if (len > sizeof(s->rx))
+		return -EMSGSIZE;
+	memcpy(s->rx, c->mem->req_data, len);
+	if (!c->alone)
+		c->eager = now_ns() - c->answered_at < GAP_NS;
+	return (ssize_t)len;
+}
+
+int chan_answer(struct server *s, size_t len, int fd)
+{
+	struct chan_server *c = s->chan;
+	bool waits;
+
+	memcpy(c->mem->rep_data, s->tx, len);
+	gofer_chan_store(&c->mem->rep_len, (uint32_t)len);
+	gofer_chan_store(&c->mem->rep_fd, fd >= 0);
+	gofer_chan_store(&c->mem->rep, c->seen);
+	waits = gofer_chan_clear(&c->mem->waits, c->seen);
+	if (!c->alone)
+		c->answered_at = now_ns();
+	return fd >= 0 || waits ? server_ring(s, fd) : 0;
+}
