@@ -4,6 +4,7 @@
 #include <sched.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -81,6 +82,14 @@ int op_channel(struct server *s, const struct gofer_channel_req *q, struct gofer
 	*out_fd = fd;
 	p->size = sizeof(struct gofer_chan);
 	return 0;
+}
+
+bool chan_is_memory(const struct server *s, int fd)
+{
+	struct stat ours, st;
+
+	return fstat(s->chan->fd, &ours) == 0 && fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
+	       st.st_dev == ours.st_dev;
 }
 
 static bool has_request(const struct chan_server *c)

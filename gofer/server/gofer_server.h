@@ -22,7 +22,10 @@ struct gofer_export {
  * is needed). It needs no /proc, raises RLIMIT_NOFILE as far as it may (each file the
  * sentry knows costs it one descriptor), sets the umask to 0 and installs a filter
  * (seccomp, kill on violation, no_new_privs) that leaves path and file calls only. All
- * descriptors but `sock` and the log's should be closed before. */
-int gofer_serve(int sock, const struct gofer_export *exports, unsigned n);
+ * descriptors but `sock`, `fds_dir` and the log's should be closed before.
+ *
+ * fds_dir (-1: none): /proc/self/fd of the gofer, alone, by which files are opened however
+ * they are named by now, deleted ones too. Without it a file is opened by its last name. */
+int gofer_serve(int sock, int fds_dir, const struct gofer_export *exports, unsigned n);
 
 #endif

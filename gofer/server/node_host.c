@@ -1,12 +1,14 @@
 /* Nodes: the table of files the client knows, and how a file is reached again.
  *
- * There is no /proc in the gofer's root, so an O_PATH descriptor cannot be turned into
- * one for I/O directly. A node therefore keeps its last name: directories are opened as
- * "." of themselves, regular files by name from their directory, and what was opened is
- * used only if it is the very file (st_dev, st_ino) of the node. */
+ * A node's O_PATH descriptor is turned into one for I/O through fds_dir. There is no other
+ * part of /proc in the gofer's root, and on some hosts not even that one: a node therefore
+ * keeps its last name as well. Then directories are opened as "." of themselves, regular
+ * files by name from their directory, and what was opened is used only if it is the very
+ * file (st_dev, st_ino) of the node. */
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -45,6 +47,23 @@ int open_one(int dirfd, const char *name, int flags, mode_t mode)
 			return -errno;
 	}
 	return -EBUSY;
+}
+
+int reopen_fd(const struct server *s, int fd, int flags)
+{
+	struct open_how how = {
+		.flags = (uint64_t)(unsigned)(flags | O_CLOEXEC | O_NONBLOCK | O_NOCTTY),
+	};
+	char name[16];
+	long r;
+
+	if (s->fds_dir < 0)
+		return -ENOSYS;
+	snprintf(name, sizeof(name), "%d", fd);
+	do
+		r = syscall(SYS_openat2, s->fds_dir, name, &how, sizeof(how));
+	while (r < 0 && errno == EINTR);
+	return r < 0 ? -errno : (int)r;
 }
 
 static void attr_of(const struct statx *x, struct gofer_attr *a)
@@ -317,7 +336,7 @@ int node_open(struct server *s, const struct node *n, int flags, const struct no
 	      const char *hint_name)
 {
 	const char *name;
-	int dirfd, fd = -ESTALE;
+	int dirfd, fd;
 
 	if (n->opaque)
 		return -EACCES;
@@ -325,6 +344,9 @@ int node_open(struct server *s, const struct node *n, int flags, const struct no
 		return open_one(n->fd, ".", flags | O_DIRECTORY | O_NONBLOCK, 0);
 	if (!S_ISREG(n->mode))
 		return -ENXIO;
+	fd = reopen_fd(s, n->fd, flags);
+	if (fd != -ENOSYS)
+		return fd;
 	if (hint_dir) {
 		fd = open_checked(n, hint_dir->fd, hint_name, flags);
 		if (fd >= 0 || (fd != -ESTALE && fd != -ENOENT && fd != -ELOOP))

@@ -156,6 +156,23 @@ int op_open(struct server *s, const struct gofer_open_req *q, struct gofer_open_
 	return fd_attr(fd, &p->attr);
 }
 
+int op_reopen(struct server *s, const struct gofer_reopen_req *q, struct gofer_reopen_rep *p,
+	      int *out_fd)
+{
+	int fd;
+
+	(void)q;
+	(void)p;
+	/* Nothing else than memory: a file is a node, and a pipe's other end nobody's. */
+	if (s->rx_fd < 0 || !chan_is_memory(s, s->rx_fd))
+		return -EPROTO;
+	fd = reopen_fd(s, s->rx_fd, O_RDONLY);
+	if (fd < 0)
+		return fd;
+	*out_fd = fd;
+	return 0;
+}
+
 int op_readlink(struct server *s, const struct gofer_readlink_req *q,
 		struct gofer_readlink_rep *p, int *out_fd)
 {

@@ -28,19 +28,31 @@ static uint32_t raise_nofile(void)
 	return (uint32_t)r.rlim_cur;
 }
 
-/* One request into s->rx: its size, 0: the peer hung up, -errno. */
+/* One request into s->rx, its descriptor into s->rx_fd: its size, 0: the peer hung up,
+ * -errno. */
 static ssize_t receive(struct server *s)
 {
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} c;
 	struct iovec iov = { s->rx, sizeof(s->rx) };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
+			    .msg_controllen = sizeof(c) };
+	struct cmsghdr *h;
 	ssize_t n;
 
 	do
-		n = recvmsg(s->sock, &m, 0);
+		n = recvmsg(s->sock, &m, MSG_CMSG_CLOEXEC);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
-	/* No room is offered for descriptors: any that were sent are gone already. */
+	/* There is room for one descriptor: of any others that were sent the kernel has
+	 * disposed. */
+	h = CMSG_FIRSTHDR(&m);
+	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
+	    h->cmsg_len == CMSG_LEN(sizeof(int)))
+		memcpy(&s->rx_fd, CMSG_DATA(h), sizeof(int));
 	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
@@ -74,6 +86,13 @@ int server_ring(struct server *s, int fd)
 	return send_message(s, "", 1, fd);
 }
 
+static void drop_rx_fd(struct server *s)
+{
+	if (s->rx_fd >= 0)
+		close(s->rx_fd);
+	s->rx_fd = -1;
+}
+
 /* The next request into s->rx: its size, 0: the peer hung up, -errno. *chan: it came over the
  * channel. */
 static ssize_t next_request(struct server *s, bool *chan)
@@ -89,7 +108,7 @@ static ssize_t next_request(struct server *s, bool *chan)
 		chan_woken(s);
 		if (n != 1)
 			return n;
-		/* Rung for; perhaps in vain. */
+		drop_rx_fd(s); /* rung for; perhaps in vain */
 	}
 }
 
@@ -104,6 +123,7 @@ static int serve_loop(struct server *s)
 		if (n < 0 || (n == 0 && !chan))
 			return (int)n;
 		r = gofer_dispatch(s, (size_t)n, &len, &fd);
+		drop_rx_fd(s);
 		if (r < 0)
 			return r;
 		if (chan)
@@ -117,7 +137,7 @@ static int serve_loop(struct server *s)
 	}
 }
 
-int gofer_serve(int sock, const struct gofer_export *exports, unsigned n)
+int gofer_serve(int sock, int fds_dir, const struct gofer_export *exports, unsigned n)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	uint32_t nofile;
@@ -126,7 +146,8 @@ int gofer_serve(int sock, const struct gofer_export *exports, unsigned n)
 	if (!s)
 		return -ENOMEM;
 	s->sock = sock;
-	s->dir_fd = -1;
+	s->dir_fd = s->rx_fd = -1;
+	s->fds_dir = fds_dir;
 	s->uid = geteuid();
 	umask(0);
 	err = chan_init(s);

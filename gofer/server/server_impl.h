@@ -43,6 +43,8 @@ struct chan_server;
 struct server {
 	int sock;
 	struct chan_server *chan; /* chan_host.c */
+	int rx_fd;		/* came with the request; -1: none */
+	int fds_dir;		/* /proc/self/fd, or -1 */
 	uint32_t uid;		/* whose files we make */
 	struct export_root *exports;
 	unsigned nexports;
@@ -86,6 +88,9 @@ static inline bool node_readonly(const struct server *s, const struct node *n)
 /* A single name as a client may give it: no '/', not "." or "..", 1 to 255 bytes. */
 bool name_ok(struct gofer_str name);
 
+/* Open once more what the descriptor fd is of, with other access: fd, -ENOSYS when there is
+ * no fds_dir, or -errno. Only for what may not block: regular files. */
+int reopen_fd(const struct server *s, int fd, int flags);
 /* openat2 of one name in dirfd, never through a symlink. fd or -errno. */
 int open_one(int dirfd, const char *name, int flags, mode_t mode);
 /* Open a node's regular file or directory: fd or -errno. flags: access mode. hint_dir
@@ -117,6 +122,8 @@ bool chan_sleep(struct server *s);
 void chan_woken(struct server *s);
 /* The request into s->rx: its size, or -errno. */
 ssize_t chan_take(struct server *s);
+/* Is this one of the kernel's memory objects, as memfd_create(2) makes them? */
+bool chan_is_memory(const struct server *s, int fd);
 /* The reply in s->tx (len bytes) and a descriptor (-1: none) to the client. 0 or -errno. */
 int chan_answer(struct server *s, size_t len, int fd);
 

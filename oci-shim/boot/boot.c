@@ -147,6 +147,7 @@ __attribute__((noreturn)) static void finish(struct boot_state *b, int status)
 	kernel_stop(b->k);
 	plat_stop(b->plat);
 	container_release(b->c);
+	boot_mounts_end();
 	if (kernel_free(b->k))
 		log_error("objects were leaked");
 	plat_free(b->plat);

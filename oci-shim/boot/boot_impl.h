@@ -11,6 +11,8 @@ struct kernel;
 /* The container's mounts: root, the spec's list in order, default devices, masked and
  * read-only paths. Takes over the gofer socket. 0 or -1. Without the kernel lock. */
 int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr *e);
+/* Lets go of what the mounts' files needed. */
+void boot_mounts_end(void);
 
 /* ---- confine_host.c ---- */
 

@@ -9,6 +9,7 @@
 #include "sentry/fs/overlay/overlay.h"
 #include "sentry/fs/proc/hostinfo.h"
 #include "sentry/fs/sys/cgroup.h"
+#include "sentry/fs/tmpfs/memfile.h"
 #include "sentry/fs/tmpfs/tmpfs.h"
 #include "sentry/kernel.h"
 #include "sentry/vfs/vfs.h"
@@ -401,6 +402,22 @@ static void set_tmpfs_default(const struct launch *l)
 		tmpfs_set_default_pages(m.total / 2 / 4096);
 }
 
+/* Who reopens memory objects for the sentry, which has no path to anything. */
+static struct gofer_conn *reopener;
+
+static int reopen_readonly(int fd)
+{
+	return gofer_reopen_readonly(reopener, fd);
+}
+
+void boot_mounts_end(void)
+{
+	memfile_reopen_readonly = NULL;
+	if (reopener)
+		gofer_conn_put(reopener);
+	reopener = NULL;
+}
+
 int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr *e)
 {
 	struct boot b = { .k = k, .l = l, .e = e, .conn = gofer_conn_new(gofer) };
@@ -425,6 +442,7 @@ int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr
 	if (r == 0 && l->spec->root_readonly)
 		k->mnt->root->flags |= MNT_RDONLY | MNT_LOCK_RDONLY;
 	kernel_unlock(k);
-	gofer_conn_put(b.conn);
+	reopener = b.conn;
+	memfile_reopen_readonly = reopen_readonly;
 	return r;
 }

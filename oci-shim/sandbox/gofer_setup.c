@@ -11,9 +11,11 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include <linux/capability.h>
+#include <linux/magic.h>
 
 #include "gofer/server/gofer_server.h"
 #include "oci-shim/sandbox/fds.h"
@@ -185,7 +187,27 @@ static int place(struct export_set *x, struct oerr *e)
 	return 0;
 }
 
-static int setup(const struct launch *l, struct export_set *x, struct oerr *e)
+/* Our own /proc/self/fd, and nothing else of /proc: the gofer opens by it what it holds
+ * already. A mount of its own, so that no ".." leads out. -1: not to be had. */
+static int clone_fds_dir(void)
+{
+	struct mount_attr a = {
+		.attr_set = MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC,
+	};
+	struct statfs f;
+	int fd = clone_tree("/proc/self/fd", false);
+
+	if (fd >= 0 && (fstatfs(fd, &f) < 0 || f.f_type != PROC_SUPER_MAGIC ||
+			mount_setattr(fd, "", AT_EMPTY_PATH, &a, sizeof(a)) < 0)) {
+		close(fd);
+		fd = -1;
+	}
+	if (fd < 0)
+		log_info("no /proc/self/fd: files are opened by name");
+	return fd < 0 ? -1 : fd;
+}
+
+static int setup(const struct launch *l, struct export_set *x, int *fds_dir, struct oerr *e)
 {
 	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
 	unsigned room = l->spec->nmounts + 1;
@@ -198,6 +220,7 @@ static int setup(const struct launch *l, struct export_set *x, struct oerr *e)
 		return oerr_set(e, "out of memory");
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return oerr_errno(e, errno, "making mounts private");
+	*fds_dir = clone_fds_dir();
 	if (collect(l, x, e) < 0 || root_stage(&old, e) < 0 || place(x, e) < 0 ||
 	    root_switch(old, e) < 0)
 		return -1;
@@ -212,7 +235,7 @@ void gofer_main(const struct launch *l, int sock, int report)
 	struct oerr e = { 0 };
 	int keep[] = { sock, report, l->o->debug_fd };
 	sigset_t none;
-	int r;
+	int r, fds_dir = -1;
 
 	prctl(PR_SET_NAME, "runsc-gofer");
 	title_set(l->o, "runsc-gofer");
@@ -223,14 +246,14 @@ void gofer_main(const struct launch *l, int sock, int report)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(0);
-	if (setup(l, &x, &e) < 0) {
+	if (setup(l, &x, &fds_dir, &e) < 0) {
 		report_send(report, REPORT_ERROR, 0, 0, &e);
 		_exit(1);
 	}
 	/* After the last change of credentials, which would clear it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(report);
-	r = gofer_serve(sock, x.exports, x.n);
+	r = gofer_serve(sock, fds_dir, x.exports, x.n);
 	log_error("gofer: %s", strerror(-r));
 	_exit(1);
 }

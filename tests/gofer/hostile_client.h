@@ -19,6 +19,8 @@ struct gofer {
 	bool hung_up;
 };
 
+/* The gofer has no fds_dir. */
+extern bool by_name;
 extern char top[];	/* the directory that holds everything */
 extern struct stat secret; /* the file outside that must stay out of reach */
 

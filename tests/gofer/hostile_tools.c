@@ -25,6 +25,7 @@ struct stat secret;
 uint32_t pool[256];
 unsigned npool;
 
+bool by_name;
 static unsigned passed, failed;
 static unsigned required, broken;
 static const char *last_broken;
@@ -210,7 +211,8 @@ struct gofer start(unsigned nofile)
 		at(root, sizeof(root), "root");
 		at(ro, sizeof(ro), "ro");
 		at(single, sizeof(single), "single");
-		_exit(-gofer_serve(sv[1], ex, 3));
+		_exit(-gofer_serve(sv[1], by_name ? -1 : open("/proc/self/fd", O_PATH | O_CLOEXEC), ex,
+				   3));
 	}
 	close(sv[1]);
 	g.sock = sv[0];

@@ -136,6 +136,7 @@ int copy_in(struct task *t, void *dst, struct uaddr src, size_t len)
 static struct kernel kern;
 static char top[64];
 static pid_t gofer_pid;
+static bool fds_dir;
 static struct gofer_conn *conn;
 static struct superblock *sb;
 static struct dentry *root;
@@ -195,7 +196,7 @@ static void start(bool shared, bool readonly, unsigned nofile)
 			setrlimit(RLIMIT_NOFILE, &r);
 			drop_sys_resource();
 		}
-		_exit(-gofer_serve(sv[1], &e, 1));
+		_exit(-gofer_serve(sv[1], fds_dir ? open("/proc/self/fd", O_PATH) : -1, &e, 1));
 	}
 	close(sv[1]);
 	conn = gofer_conn_new(sv[0]);
@@ -925,6 +926,62 @@ Test(gofer_shared, revalidates_chains)
 	cr_expect_eq(ops->revalidate_chain(d, 3), 0);
 	for (int i = 0; i < 3; i++)
 		dentry_put(d[i]);
+	finish();
+}
+
+/* ---- reopening ---- */
+
+static void start_reopening(void)
+{
+	fds_dir = true;
+	start(false, false, 0);
+}
+
+TestSuite(gofer_reopen, .init = start_reopening, .timeout = 30);
+
+Test(gofer_reopen, memory_for_reading_only)
+{
+	int fd = memfd_create("m", 0), ro, p[2];
+
+	cr_assert_eq(write(fd, "memory", 6), 6);
+	ro = gofer_reopen_readonly(conn, fd);
+	cr_assert_geq(ro, 0, "%d", ro);
+	cr_expect_eq(fcntl(ro, F_GETFL) & O_ACCMODE, O_RDONLY);
+	cr_expect_eq(mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, ro, 0), MAP_FAILED);
+	cr_expect_neq(mmap(NULL, 4096, PROT_READ, MAP_SHARED, ro, 0), MAP_FAILED);
+	close(ro);
+	close(fd);
+	/* Nothing but memory. */
+	fd = open(host("file"), O_WRONLY);
+	cr_expect_lt(gofer_reopen_readonly(conn, fd), 0);
+	close(fd);
+	cr_assert_eq(pipe(p), 0);
+	cr_expect_lt(gofer_reopen_readonly(conn, p[1]), 0);
+	dentry_put(must("file")); /* it serves on */
+	close(p[0]);
+	close(p[1]);
+	finish();
+}
+
+/* By its descriptor a file is found whatever has become of its name. */
+Test(gofer_reopen, deleted_and_renamed)
+{
+	struct dentry *d = must("dir/sub/deep"), *e = must("file");
+	struct file *f;
+	char buf[16];
+
+	cr_assert_eq(unlink(host("dir/sub/deep")), 0);
+	put_file("dir/sub/deep", "another\n");
+	cr_assert_eq(rename(host("file"), host("elsewhere")), 0);
+	f = open_entry(d, FMODE_READ, 0);
+	cr_expect_eq(do_read(f, buf, 16, 0), 5);
+	cr_expect(!memcmp(buf, "deep\n", 5));
+	file_put(f);
+	f = open_entry(e, FMODE_READ | FMODE_WRITE, LX_O_RDWR);
+	cr_expect_eq(do_read(f, buf, 16, 0), 6);
+	file_put(f);
+	dentry_put(d);
+	dentry_put(e);
 	finish();
 }
 

@@ -74,7 +74,7 @@ int gofer_chan_post(struct gofer_chan_client *h, int sock, const void *msg, size
 	gofer_chan_store(&m->req, h->seq);
 	h->rung = gofer_chan_swap(&m->state, GOFER_CHAN_AWAKE) == GOFER_CHAN_ASLEEP;
 	if (h->rung)
-		r = gofer_host_send(sock, "", 1);
+		r = gofer_host_send(sock, "", 1, -1);
 	return r < 0 ? (int)r : 0;
 }
 

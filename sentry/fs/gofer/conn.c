@@ -68,7 +68,7 @@ static int post(struct gofer_conn *c, size_t len)
 			return (int)n;
 	}
 	n = c->chan ? gofer_chan_post(c->chan, c->sock, c->tx, len)
-		    : gofer_host_send(c->sock, c->tx, len);
+		    : gofer_host_send(c->sock, c->tx, len, -1);
 	return n < 0 ? (int)n : 0;
 }
 
@@ -245,6 +245,37 @@ static int transact(struct gofer_conn *c, const struct gofer_head *h, struct gof
 #include "gofer/proto/messages.def"
 #undef GREC
 #undef GMSG
+
+int gofer_reopen_readonly(struct gofer_conn *c, int fd)
+{
+	struct gofer_head h = { GOFER_OP_REOPEN, 0, 0 }, r;
+	struct gofer_enc e = { c->tx, c->tx + sizeof(c->tx), false };
+	struct gofer_dec d;
+	bool lost = false;
+	int out = -1;
+	long n;
+
+	mutex_lock(&c->mu);
+	h.seq = ++c->seq;
+	gofer_put_head(&e, &h);
+	n = c->dead ? -LX_EIO : gofer_host_send(c->sock, c->tx, (size_t)(e.p - c->tx), fd);
+	if (n >= 0)
+		n = gofer_host_recv(c->sock, c->rx, sizeof(c->rx), &out, &lost);
+	d = (struct gofer_dec){ c->rx, c->rx + (n > 0 ? n : 0), false };
+	gofer_get_head(&d, &r);
+	if (!gofer_dec_done(&d) || r.op != h.op || r.seq != h.seq)
+		conn_broken(c, "no reply to REOPEN");
+	else if (out < 0)
+		r.err = r.err ? r.err : -LX_ENFILE;
+	mutex_unlock(&c->mu);
+	if (out >= 0 && (c->dead || r.err)) {
+		gofer_host_close(out);
+		out = -1;
+	}
+	if (c->dead)
+		return -LX_EIO;
+	return out >= 0 ? out : guest_error(r.err);
+}
 
 void gofer_conn_open_channel(struct gofer_conn *c)
 {

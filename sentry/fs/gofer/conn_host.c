@@ -8,13 +8,25 @@
 
 #include "sentry/fs/gofer/gofer_impl.h"
 
-long gofer_host_send(int sock, const void *buf, size_t len)
+long gofer_host_send(int sock, const void *buf, size_t len, int fd)
 {
+	union {
+		struct cmsghdr h;
+		char space[CMSG_SPACE(sizeof(int))];
+	} c = { .space = { 0 } };
 	struct iovec iov = { .iov_len = len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
 	memcpy(&iov.iov_base, &buf, sizeof(buf)); /* sendmsg only reads it */
+	if (fd >= 0) {
+		c.h.cmsg_len = CMSG_LEN(sizeof(int));
+		c.h.cmsg_level = SOL_SOCKET;
+		c.h.cmsg_type = SCM_RIGHTS;
+		memcpy(CMSG_DATA(&c.h), &fd, sizeof(fd));
+		m.msg_control = &c;
+		m.msg_controllen = sizeof(c);
+	}
 	do
 		n = sendmsg(sock, &m, MSG_NOSIGNAL);
 	while (n < 0 && errno == EINTR);

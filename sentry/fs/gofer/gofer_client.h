@@ -14,6 +14,10 @@ void gofer_conn_put(struct gofer_conn *c);
 /* Keep at most max donated descriptors when nobody uses them (default 4096). */
 void gofer_conn_limit_fds(struct gofer_conn *c, unsigned max);
 
+/* Another descriptor of a memory object (memfd), for reading only; fd is borrowed. A new
+ * fd or -LX_E…. */
+int gofer_reopen_readonly(struct gofer_conn *c, int fd);
+
 /* Attach export `index` of the gofer (0: root, 1…: mounts in config order).
  * shared: host may change it behind our back: revalidate. readonly: refuse writes.
  * The connection's reference is taken by the superblock. */

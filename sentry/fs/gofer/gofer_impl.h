@@ -150,7 +150,8 @@ long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t si
 		     bool *fd_lost);
 
 /* ---- conn_host.c, io_host.c: host calls; all give -errno ---- */
-long gofer_host_send(int sock, const void *buf, size_t len);
+/* fd: goes along, unless it is -1. */
+long gofer_host_send(int sock, const void *buf, size_t len, int fd);
 /* Bytes received (0: hang-up); *out_fd: a descriptor or -1; *fd_lost: it did not fit. */
 long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost);
 void gofer_host_close(int fd);

@@ -50,7 +50,7 @@ static void set_charge(struct memfile *mf, uint64_t pages)
 
 void memfile_init(struct memfile *mf, struct memquota *q)
 {
-	*mf = (struct memfile){ .q = q, .fd = -1 };
+	*mf = (struct memfile){ .q = q, .fd = -1, .ro_fd = -1 };
 }
 
 void memfile_fini(struct memfile *mf)
@@ -60,7 +60,9 @@ void memfile_fini(struct memfile *mf)
 	if (mf->fd >= 0)
 		memhost_close(mf->fd);
 	mf->buf = NULL;
-	mf->fd = -1;
+	if (mf->ro_fd >= 0)
+		memhost_close(mf->ro_fd);
+	mf->fd = mf->ro_fd = -1;
 }
 
 void memfile_refresh(struct memfile *mf)
@@ -346,19 +348,38 @@ int memfile_fallocate(struct memfile *mf, uint32_t mode, int64_t off, int64_t le
 	return err;
 }
 
+/* The memfd for one who may only read the file: borrowed, or -LX_E…. */
+static int readonly_fd(struct memfile *mf)
+{
+	int fd;
+
+	if (mf->ro_fd >= 0)
+		return mf->ro_fd;
+	if (!memfile_reopen_readonly)
+		return mf->fd;
+	fd = memfile_reopen_readonly(mf->fd);
+	if (fd >= 0)
+		return mf->ro_fd = fd;
+	if (fd != -LX_ENOSYS)
+		return fd;
+	memfile_reopen_readonly = NULL;
+	return mf->fd;
+}
+
 int memfile_map(struct memfile *mf, bool writable, struct file_map *m)
 {
 	bool sealed = mf->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE);
 	bool rw = m->shared && m->want_write && writable && !sealed;
-	int err = to_memfd(mf), fd = -1;
+	int err = to_memfd(mf), fd;
 
 	if (err)
 		return err;
 	m->no_maywrite = m->shared && (!writable || sealed);
-	if (!rw && memfile_reopen_readonly)
-		fd = memfile_reopen_readonly(mf->fd);
+	/* Whoever may write the file gains nothing by an fd that can. */
+	fd = rw || (writable && !sealed) ? mf->fd : readonly_fd(mf);
 	if (fd < 0)
-		fd = memhost_dup(mf->fd);
+		return fd;
+	fd = memhost_dup(fd);
 	if (fd < 0)
 		return -LX_ENFILE;
 	m->host_fd = fd;

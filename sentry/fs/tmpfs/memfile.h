@@ -25,6 +25,7 @@ struct memfile {
 	uint8_t *buf;		/* cap bytes, while fd < 0 */
 	size_t cap;
 	int fd;			/* the memfd, or -1 */
+	int ro_fd;		/* the same for reading only, once something mapped it so; or -1 */
 	uint32_t seals;		/* LX_F_SEAL_* */
 };
 void memfile_init(struct memfile *mf, struct memquota *q);
@@ -44,7 +45,8 @@ void memfile_refresh(struct memfile *mf);
 extern const struct file_ops memfile_file_ops;
 
 /* Read-only mappings need an fd that cannot be used for more. The sentry itself cannot
- * reopen a memfd, the gofer can: boot sets this. fd is borrowed; a new fd or -errno. */
+ * reopen a memfd, the gofer can: boot sets this. fd is borrowed; a new fd or -LX_E…
+ * (-LX_ENOSYS: nobody can; it is not asked again). */
 extern int (*memfile_reopen_readonly)(int fd);
 
 #endif
