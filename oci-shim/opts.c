@@ -21,7 +21,7 @@
 /* What the flags say, before it is checked. */
 static struct {
 	const char *root, *log, *log_format, *debug_log, *strace, *platform, *network, *overlay;
-	const char *rootless;
+	const char *rootless, *dcache, *fd_cache;
 	bool debug, systemd, help;
 } raw;
 
@@ -35,6 +35,8 @@ static const struct arg_def globals[] = {
 	{ "platform", 0, ARG_TEXT, &raw.platform, "unotify (default)" },
 	{ "network", 0, ARG_TEXT, &raw.network, "none (default) or host" },
 	{ "overlay2", 0, ARG_TEXT, &raw.overlay, "root:memory or none (default): where changes of the root go" },
+	{ "dcache", 0, ARG_TEXT, &raw.dcache, "unused directory entries the sentry keeps (default 65536)" },
+	{ "fd-cache", 0, ARG_TEXT, &raw.fd_cache, "unused host files it keeps open (default 4096)" },
 	{ "systemd-cgroup", 0, ARG_FLAG, &raw.systemd, "use systemd's cgroup manager" },
 	{ "rootless", 0, ARG_OPTIONAL, &raw.rootless, "accepted; found out automatically" },
 	{ "criu", 0, ARG_TEXT, NULL, NULL },
@@ -96,6 +98,23 @@ static int open_debug_log(struct runsc_opts *o, struct oerr *e)
 	return 0;
 }
 
+/* --name text, a number up to max. */
+static int set_number(const char *name, const char *text, unsigned max, unsigned *out,
+		      struct oerr *e)
+{
+	unsigned long v;
+	char *end;
+
+	if (!text)
+		return 0;
+	errno = 0;
+	v = strtoul(text, &end, 10);
+	if (text[0] < '0' || text[0] > '9' || *end || errno || v > max)
+		return oerr_set(e, "--%s %s: use a number up to %u", name, text, max);
+	*out = (unsigned)v;
+	return 0;
+}
+
 static int settle(struct runsc_opts *o, struct oerr *e)
 {
 	opts_for_messages(o);
@@ -123,6 +142,11 @@ static int settle(struct runsc_opts *o, struct oerr *e)
 		o->overlay_memory = strcmp(raw.overlay, "none");
 		o->overlay_given = true;
 	}
+	o->dcache = 65536;
+	o->fd_cache = 4096;
+	if (set_number("dcache", raw.dcache, 1u << 24, &o->dcache, e) < 0 ||
+	    set_number("fd-cache", raw.fd_cache, 1u << 20, &o->fd_cache, e) < 0)
+		return -1;
 	if (strcmp(o->platform, "unotify"))
 		return oerr_set(e, "--platform %s: use unotify", o->platform);
 	if (set_root(o, e) < 0)

@@ -24,6 +24,8 @@ struct runsc_opts {
 	bool network_given;
 	bool overlay_memory;	/* --overlay2=root:memory */
 	bool overlay_given;
+	unsigned dcache;	/* --dcache: unused directory entries the sentry keeps */
+	unsigned fd_cache;	/* --fd-cache: host files it keeps open unused */
 	bool systemd_cgroup;
 	bool rootless_asked;	/* --rootless, for `spec` */
 	bool privileged;	/* has CAP_SYS_ADMIN: no user namespace of our own needed */

@@ -427,6 +427,8 @@ int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr
 	if (!b.conn)
 		return oerr_set(e, "out of memory");
 	set_tmpfs_default(l);
+	dcache_set_limit(l->o->dcache);
+	gofer_conn_limit_fds(b.conn, l->o->fd_cache);
 	kernel_lock(k);
 	r = mount_root(&b);
 	for (unsigned i = 0; r == 0 && i < l->spec->nmounts; i++)

@@ -4,10 +4,13 @@
  * refers to is unused and sits on the LRU list; when there are too many, the
  * oldest go. An entry refers to its parent, so parents of cached entries stay.
  * Everything is guarded by the kernel lock. */
+#include <malloc.h>
 #include <stdlib.h>
 
 #include "platform/base/bug.h"
 #include "sentry/vfs/vfs_impl.h"
+
+#define GIVE_BACK_FROM 8192 /* entries */
 
 struct dlink {
 	struct dentry *hnext, **hpprev; /* hpprev NULL: not in the table */
@@ -20,6 +23,7 @@ _Static_assert(sizeof(struct dlink) == sizeof(((struct dentry *)0)->impl), "dent
 static struct {
 	struct dentry **buckets;
 	unsigned nbuckets, nhashed, nlru, limit;
+	unsigned peak;	 /* of nhashed, since memory was last given back */
 	struct list lru; /* oldest first */
 	uint64_t seed;
 	bool shrinking;
@@ -177,7 +181,8 @@ void dcache_insert(struct dentry *d)
 	if (!table_grow())
 		return; /* it works uncached */
 	bucket_add(d);
-	dc.nhashed++;
+	if (++dc.nhashed > dc.peak)
+		dc.peak = dc.nhashed;
 	list_push_back(&link_of(d->parent)->children, &dl->sibling);
 	refs_get(&d->refs);
 }
@@ -220,6 +225,15 @@ void dcache_delete(struct dentry *d)
 	dcache_remove(d);
 }
 
+/* After a great many entries went, the memory of them and of their inodes is the host's. */
+static void give_back(void)
+{
+	if (dc.peak < GIVE_BACK_FROM || dc.nhashed > dc.peak / 2)
+		return;
+	dc.peak = dc.nhashed;
+	malloc_trim(0);
+}
+
 static void shrink(unsigned limit)
 {
 	if (dc.shrinking)
@@ -230,10 +244,21 @@ static void shrink(unsigned limit)
 	dc.shrinking = false;
 }
 
+void dcache_shrink(unsigned max_unused)
+{
+	shrink(max_unused);
+	give_back();
+}
+
 void dcache_set_limit(unsigned max_unused)
 {
 	dc.limit = max_unused;
-	shrink(max_unused);
+	dcache_shrink(max_unused);
+}
+
+unsigned dcache_limit(void)
+{
+	return dc.limit;
 }
 
 /* Only the table refers to d now. True: it was not worth keeping, the caller holds the
@@ -333,6 +358,7 @@ void dcache_prune(struct dentry *top)
 	}
 	dc.shrinking = was;
 	shrink(dc.limit);
+	give_back();
 }
 
 void dcache_forget(struct dentry *parent, const char *name)

@@ -462,6 +462,9 @@ void dcache_prune(struct dentry *d);
 void dcache_forget(struct dentry *parent, const char *name);
 /* How many unused entries are kept (default 65536). */
 void dcache_set_limit(unsigned max_unused);
+unsigned dcache_limit(void);
+/* Let go of all but the max_unused last used of the unused entries, now. */
+void dcache_shrink(unsigned max_unused);
 /* A name for inode i that no tree shows (memfd, shm): takes a reference on i. */
 struct dentry *dentry_new_detached(struct inode *i, const char *name);
 

@@ -99,8 +99,9 @@ static void test_honest_channel(void)
 	for (int i = 0; i < 2000; i++) {
 		require(stat_by_channel(&g, m, file, &p) == 0 && p.attr.ino == a.ino,
 			"stat by the channel");
-		if (i % 100 == 0)
-			usleep(300); /* it has gone to sleep */
+		if (i % 100 == 0) /* once it has gone to sleep */
+			while (gofer_chan_load(&m->state) != GOFER_CHAN_ASLEEP)
+				sched_yield();
 		if (i % 7 == 0)
 			require(walk1(&g, root, "file", NULL, &err) != 0, "both ways mixed");
 	}

@@ -121,23 +121,20 @@ void gofer_forget(struct gofer_conn *c, uint32_t node, uint64_t blocks)
 	mutex_unlock(&c->mu);
 }
 
-/* Entries nobody uses keep nodes in a gofer: the smallest one decides how many. */
-static unsigned dcache_limit = 65536;
-
 void gofer_note_max_nodes(struct gofer_conn *c, uint32_t max)
 {
 	c->max_nodes = max;
-	if (max / 2 < dcache_limit) {
-		dcache_limit = max / 2;
-		dcache_set_limit(dcache_limit);
-	}
+	/* Entries nobody uses keep nodes in a gofer: the smallest one decides how many. */
+	if (max / 2 < dcache_limit())
+		dcache_set_limit(max / 2);
 }
 
 void gofer_relieve(struct gofer_conn *c)
 {
+	unsigned keep = c->max_nodes / 2 < dcache_limit() ? c->max_nodes / 2 : dcache_limit();
+
 	/* Drops entries and with them inodes, whose nodes end up in the queue. */
-	dcache_set_limit(dcache_limit / 8);
-	dcache_set_limit(dcache_limit);
+	dcache_shrink(keep / 8);
 	gofer_forget_flush(c);
 }
 

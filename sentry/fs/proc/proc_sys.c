@@ -194,10 +194,17 @@ static int show_threads_max(struct pseudo_node *n, struct pseudo_buf *b)
 	return 0;
 }
 
-static int64_t write_ignored(struct pseudo_node *n, char *text, size_t len)
+/* 2 and 3 are about entries and inodes; of pages there is nothing of our own to drop. */
+static int64_t write_drop_caches(struct pseudo_node *n, char *text, size_t len)
 {
+	char *end;
+	long v = strtol(text, &end, 10);
+
 	(void)n;
-	(void)text;
+	if (end == text || (*end && *end != '\n') || v < 1 || v > 4)
+		return -LX_EINVAL;
+	if (v & 2)
+		dcache_shrink(0);
 	return (int64_t)len;
 }
 
@@ -319,7 +326,7 @@ static const struct pseudo_entry vm_dir[] = {
 	TEXT("nr_hugepages", "0\n"),
 	TEXT("nr_overcommit_hugepages", "0\n"),
 	TEXT("memfd_noexec", "0\n"),
-	PSEUDO_REG("drop_caches", 0200, .write = write_ignored),
+	PSEUDO_REG("drop_caches", 0200, .write = write_drop_caches),
 	{ 0 },
 };
 
