@@ -26,7 +26,7 @@ CC = ("cd /tmp && printf '#include <stdio.h>\\nint main(void){puts(\"hi\");retur
       "gcc -O1 b.c -o b && ./b > /dev/null")
 
 
-def spec(args):
+def spec(args, extra_mounts=()):
     caps = ["CAP_CHOWN", "CAP_DAC_OVERRIDE", "CAP_FOWNER", "CAP_KILL", "CAP_SETUID", "CAP_SETGID"]
 
     mounts = [{"destination": "/proc", "type": "proc", "source": "proc"},
@@ -41,7 +41,7 @@ def spec(args):
                     "noNewPrivileges": True},
         "root": {"path": "rootfs", "readonly": False},
         "hostname": "bench",
-        "mounts": mounts,
+        "mounts": mounts + list(extra_mounts),
         "linux": {"namespaces": [{"type": t} for t in ("pid", "ipc", "uts", "mount", "network")],
                   "resources": {}},
     }
@@ -60,25 +60,33 @@ class Bundle:
         run(["mount", "-t", "tmpfs", "tmpfs", top])
         for d in ("upper/bench", "work"):
             os.makedirs(os.path.join(top, d))
-        shutil.copy(os.path.join(bench_dir, "bench_guest"), os.path.join(top, "upper/bench"))
+        for name in os.listdir(bench_dir):
+            shutil.copy(os.path.join(bench_dir, name), os.path.join(top, "upper/bench"))
         run(["mount", "-t", "overlay", "overlay", "-o",
              "lowerdir=/,upperdir=%s/upper,workdir=%s/work" % (top, top), self.root])
         self.mounts = [self.root, top]
 
     def close(self):
         for m in self.mounts:
-            subprocess.run(["umount", m], stderr=subprocess.DEVNULL)
+            subprocess.run(["umount", "-l", m], stderr=subprocess.DEVNULL)
 
     def write(self, args):
         with open(os.path.join(self.dir, "config.json"), "w") as f:
-            json.dump(spec(args), f)
+            json.dump(spec(args, self.extra_mounts()), f)
+
+    def extra_mounts(self):
+        return []
+
+    def native_path(self, arg):
+        """Where an argument's path is natively."""
+        return arg.replace("/bench/", self.bench_dir + "/")
 
 
 class Native:
     name = "native"
 
     def command(self, bundle, args):
-        return [a.replace("/bench/", bundle.bench_dir + "/") for a in args]
+        return [bundle.native_path(a) for a in args]
 
 
 class Runtime:
@@ -195,13 +203,23 @@ def bench(opt, base):
         bundle.close()
 
 
-def measure(opt, base, bundle):
-    sides = [Native()]
+def runtimes(opt, base):
+    """runc, what --runtime names, and ours."""
     named = [r.split("=", 1) for r in opt.runtime]
     if not any(n == "runc" for n, *_ in named) and shutil.which("runc"):
         named.insert(0, ["runc", shutil.which("runc")])
     named.append(["ours", os.path.join(TOP, "build", "runsc")])
-    sides += [Runtime(n, os.path.abspath(shutil.which(p) or p), base) for n, p in named]
+    return [Runtime(n, os.path.abspath(shutil.which(p) or p), base) for n, p in named]
+
+
+def machine():
+    with open("/proc/cpuinfo") as f:
+        cpu = next((l.split(":", 1)[1].strip() for l in f if l.startswith("model name")), "?")
+    return {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release()}
+
+
+def measure(opt, base, bundle):
+    sides = [Native()] + runtimes(opt, base)
     only = opt.only.split(",") if opt.only else None
     want = [m for m in MICRO if not only or m in only]
     rounds = 5 if opt.quick else 15
@@ -224,10 +242,7 @@ def measure(opt, base, bundle):
             idle, peak = memory(side, bundle)
             table.setdefault("idle_pss_kib", {})[side.name] = idle
             table.setdefault("peak_pss_kib", {})[side.name] = peak
-    with open("/proc/cpuinfo") as f:
-        cpu = next((l.split(":", 1)[1].strip() for l in f if l.startswith("model name")), "?")
-    return {"machine": {"cpu": cpu, "cpus": os.cpu_count(), "kernel": platform.release()},
-            "sides": [s.name for s in sides], "medians": table}
+    return {"machine": machine(), "sides": [s.name for s in sides], "medians": table}
 
 
 def report(res, opt):
