@@ -1,15 +1,17 @@
-/* prctl(2) and arch_prctl(2): a table from option to function. What needs a feature that
+/* prctl(2): a table from option to function. What needs a feature that
  * the kernel was built without gives EINVAL, as in Linux. */
+#include "syscalls/sys_prctl.h"
+
 #include <string.h>
 
 #include "sentry/cred/cred_change.h"
 #include "sentry/mm/mm.h"
 #include "sentry/mm/usercopy.h"
+#include "sentry/seccomp/seccomp.h"
 #include "sentry/task/task.h"
 #include "syscalls/abi/lx_cap.h"
 #include "syscalls/abi/lx_prctl.h"
 #include "syscalls/sys_seccomp.h"
-#include "syscalls/syscall_args.h"
 
 #define TIMER_SLACK_DEFAULT 50000
 
@@ -18,12 +20,6 @@ typedef long (*prctl_fn)(struct task *t, const struct prctl_args *a);
 static long put_int(struct task *t, uint64_t to, int32_t v)
 {
 	return copy_out(t, (struct uaddr){ to }, &v, sizeof(v));
-}
-
-/* Are the unused arguments from the third on zero? */
-static bool rest_is_zero(const struct prctl_args *a)
-{
-	return a->arg3 == 0 && a->arg4 == 0 && a->arg5 == 0;
 }
 
 static long pr_set_pdeathsig(struct task *t, const struct prctl_args *a)
@@ -162,12 +158,6 @@ static long pr_nothing(struct task *t, const struct prctl_args *a)
 	return 0;
 }
 
-static long pr_set_mm(struct task *t, const struct prctl_args *a)
-{
-	(void)a;
-	return task_capable(t, LX_CAP_SYS_RESOURCE) ? -LX_EINVAL : -LX_EPERM;
-}
-
 static long pr_set_subreaper(struct task *t, const struct prctl_args *a)
 {
 	t->tg->subreaper = a->arg2 != 0;
@@ -200,21 +190,6 @@ static long pr_get_tid_address(struct task *t, const struct prctl_args *a)
 			sizeof(t->clear_child_tid));
 }
 
-static long pr_set_thp_disable(struct task *t, const struct prctl_args *a)
-{
-	if (!rest_is_zero(a))
-		return -LX_EINVAL;
-	t->thp_disable = a->arg2 != 0;
-	return 0;
-}
-
-static long pr_get_thp_disable(struct task *t, const struct prctl_args *a)
-{
-	if (a->arg2 != 0 || !rest_is_zero(a))
-		return -LX_EINVAL;
-	return t->thp_disable;
-}
-
 static long pr_cap_ambient(struct task *t, const struct prctl_args *a)
 {
 	return cred_ambient(t, a->arg2, a->arg3, a->arg4, a->arg5);
@@ -237,27 +212,51 @@ static long pr_set_speculation(struct task *t, const struct prctl_args *a)
 	return a->arg2 <= 1 ? -LX_ENXIO : -LX_ENODEV;
 }
 
-static long pr_io_flusher(struct task *t, const struct prctl_args *a)
+static long pr_set_io_flusher(struct task *t, const struct prctl_args *a)
 {
-	(void)a;
-	return task_capable(t, LX_CAP_SYS_RESOURCE) ? -LX_EINVAL : -LX_EPERM;
-}
-
-static long pr_get_mdwe(struct task *t, const struct prctl_args *a)
-{
-	(void)t;
-	return a->arg2 != 0 || !rest_is_zero(a) ? -LX_EINVAL : 0;
-}
-
-static long pr_get_auxv(struct task *t, const struct prctl_args *a)
-{
-	uint64_t size = a->arg3 < sizeof(t->mm->auxv) ? a->arg3 : sizeof(t->mm->auxv);
-
-	if (a->arg4 != 0 || a->arg5 != 0)
+	if (!task_capable(t, LX_CAP_SYS_RESOURCE))
+		return -LX_EPERM;
+	if (!rest_is_zero(a) || a->arg2 > 1)
 		return -LX_EINVAL;
-	if (copy_out(t, (struct uaddr){ a->arg2 }, t->mm->auxv, size))
-		return -LX_EFAULT;
-	return sizeof(t->mm->auxv);
+	t->io_flusher = a->arg2;
+	return 0;
+}
+
+static long pr_get_io_flusher(struct task *t, const struct prctl_args *a)
+{
+	if (!task_capable(t, LX_CAP_SYS_RESOURCE))
+		return -LX_EPERM;
+	return a->arg2 || !rest_is_zero(a) ? -LX_EINVAL : t->io_flusher;
+}
+
+static long pr_mce_kill(struct task *t, const struct prctl_args *a)
+{
+	if (a->arg4 || a->arg5)
+		return -LX_EINVAL;
+	switch (a->arg2) {
+	case LX_PR_MCE_KILL_CLEAR:
+		if (a->arg3)
+			return -LX_EINVAL;
+		t->mce_policy = LX_PR_MCE_KILL_DEFAULT;
+		return 0;
+	case LX_PR_MCE_KILL_SET:
+		if (a->arg3 > LX_PR_MCE_KILL_DEFAULT)
+			return -LX_EINVAL;
+		t->mce_policy = (uint8_t)a->arg3;
+		return 0;
+	default:
+		return -LX_EINVAL;
+	}
+}
+
+static long pr_mce_kill_get(struct task *t, const struct prctl_args *a)
+{
+	return a->arg2 || !rest_is_zero(a) ? -LX_EINVAL : t->mce_policy;
+}
+
+static long pr_user_dispatch(struct task *t, const struct prctl_args *a)
+{
+	return user_dispatch_set(t, a->arg2, a->arg3, a->arg4, a->arg5);
 }
 
 static const struct {
@@ -297,10 +296,17 @@ static const struct {
 	{ LX_PR_CAP_AMBIENT, pr_cap_ambient },
 	{ LX_PR_GET_SPECULATION_CTRL, pr_get_speculation },
 	{ LX_PR_SET_SPECULATION_CTRL, pr_set_speculation },
-	{ LX_PR_SET_IO_FLUSHER, pr_io_flusher },
-	{ LX_PR_GET_IO_FLUSHER, pr_io_flusher },
+	{ LX_PR_MCE_KILL, pr_mce_kill },
+	{ LX_PR_MCE_KILL_GET, pr_mce_kill_get },
+	{ LX_PR_SET_IO_FLUSHER, pr_set_io_flusher },
+	{ LX_PR_GET_IO_FLUSHER, pr_get_io_flusher },
+	{ LX_PR_SET_SYSCALL_USER_DISPATCH, pr_user_dispatch },
+	{ LX_PR_SET_MDWE, pr_set_mdwe },
 	{ LX_PR_GET_MDWE, pr_get_mdwe },
+	{ LX_PR_SET_MEMORY_MERGE, pr_set_memory_merge },
+	{ LX_PR_GET_MEMORY_MERGE, pr_get_memory_merge },
 	{ LX_PR_GET_AUXV, pr_get_auxv },
+	{ LX_PR_SET_VMA, pr_set_vma },
 };
 
 long sys_prctl(struct task *t, const struct prctl_args *a)
@@ -309,40 +315,4 @@ long sys_prctl(struct task *t, const struct prctl_args *a)
 		if (options[i].option == a->option)
 			return options[i].fn(t, a);
 	return -LX_EINVAL;
-}
-
-/* ---- arch_prctl ---- */
-
-static long set_base(struct task *t, enum plat_cmd_op op, uint64_t base, uint64_t *seen)
-{
-	if (base >= PLAT_GUEST_MAX)
-		return -LX_EPERM;
-	if (!plat_batch_add(&t->batch, (struct plat_cmd){ .op = op, .fd = -1, .a = { base } }))
-		return -LX_ENOMEM;
-	*seen = base;
-	return 0;
-}
-
-/* What GET gives is the last value set through the kernel: a guest that uses WRFSBASE
- * knows its own. */
-long sys_arch_prctl(struct task *t, const struct arch_prctl_args *a)
-{
-	struct uaddr to = { a->arg2 };
-
-	switch (a->option) {
-	case LX_ARCH_SET_FS:
-		return set_base(t, PLAT_CMD_SET_FS, a->arg2, &t->fs_base);
-	case LX_ARCH_SET_GS:
-		return set_base(t, PLAT_CMD_SET_GS, a->arg2, &t->gs_base);
-	case LX_ARCH_GET_FS:
-		return copy_out(t, to, &t->fs_base, sizeof(t->fs_base));
-	case LX_ARCH_GET_GS:
-		return copy_out(t, to, &t->gs_base, sizeof(t->gs_base));
-	case LX_ARCH_GET_CPUID:
-		return 1;
-	case LX_ARCH_SET_CPUID:
-		return -LX_ENODEV;
-	default:
-		return -LX_EINVAL;
-	}
 }

@@ -144,7 +144,7 @@ int loader_build_stack(struct loader *l)
 	random = push(&s, bytes, sizeof(bytes));
 	fill_auxv(l, random, platform, execfn);
 	push_vectors(l, &s, addrs);
-	l->img->sp = s.p;
+	l->img->sp = mm->start_stack = s.p;
 	/* The unused low end of the buffer is not worth writing. */
 	memmove(s.buf, s.buf + s.size - (s.top - s.p), s.top - s.p);
 	return image_write(l->img, s.p, s.buf, s.top - s.p);

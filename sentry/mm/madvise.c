@@ -192,6 +192,52 @@ long mm_advise(struct task *t, uint64_t start, uint64_t len, int advice)
 	return err2 ? err2 : err ? err : hole;
 }
 
+/* ---- names ---- */
+
+static int name_area(struct mm *mm, struct vma *v, uint64_t start, uint64_t end,
+		     struct vma_name *name)
+{
+	start = v->start > start ? v->start : start;
+	end = v->end < end ? v->end : end;
+	if (mm->vmas->count + 2 > MM_MAX_MAP_COUNT || vma_isolate(mm->vmas, start, end))
+		return -LX_ENOMEM;
+	v = vma_at(mm->vmas, start);
+	if (name)
+		vma_name_get(name);
+	if (v->anon)
+		vma_name_put(v->anon);
+	v->anon = name;
+	return 0;
+}
+
+long mm_set_anon_name(struct task *t, uint64_t start, uint64_t len, const char *text)
+{
+	uint64_t end = start + PAGE_UP(len), at = start;
+	struct mm *mm = t->mm;
+	struct vma_name *name = NULL;
+	struct vma *v;
+	int err = 0, hole = 0;
+
+	if (PAGE_OFF(start) || (len && !PAGE_UP(len)) || end < start)
+		return -LX_EINVAL;
+	if (text && !(name = vma_name_new(text)))
+		return -LX_ENOMEM;
+	while (at < end && (v = vma_find(mm->vmas, at)) && v->start < end) {
+		if (v->start > at)
+			hole = -LX_ENOMEM;
+		err = v->file || v->shm ? -LX_EBADF : name_area(mm, v, start, end, name);
+		if (err)
+			break;
+		at = vma_at(mm->vmas, v->start > start ? v->start : start)->end;
+	}
+	if (!err && at < end)
+		hole = -LX_ENOMEM;
+	vma_merge(mm->vmas, start, end);
+	if (name)
+		vma_name_put(name);
+	return err ? err : hole;
+}
+
 /* ---- mlock ---- */
 
 /* Does the result of locking [start, end) stay below RLIMIT_MEMLOCK? */

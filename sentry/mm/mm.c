@@ -65,6 +65,13 @@ static int fork_vmas(struct mm *mm, struct mm *old)
 	return 0;
 }
 
+uint32_t mm_flags_inherited(const struct mm *mm)
+{
+	const uint32_t mdwe = MMF_MDWE | MMF_MDWE_NO_INHERIT;
+
+	return mm->flags & MMF_MDWE_NO_INHERIT ? mm->flags & ~mdwe : mm->flags;
+}
+
 struct mm *mm_fork(struct mm *old, struct plat_as *as)
 {
 	struct mm *mm = mm_new(old->k);
@@ -76,6 +83,7 @@ struct mm *mm_fork(struct mm *old, struct plat_as *as)
 	mm->brk = old->brk;
 	mm->stack_top = old->stack_top;
 	mm->stack_size = old->stack_size;
+	mm->start_stack = old->start_stack;
 	mm->arg_start = old->arg_start;
 	mm->arg_end = old->arg_end;
 	mm->env_start = old->env_start;
@@ -88,6 +96,7 @@ struct mm *mm_fork(struct mm *old, struct plat_as *as)
 	memcpy(mm->auxv, old->auxv, sizeof(mm->auxv));
 	mm->nauxv = old->nauxv;
 	mm->dumpable = old->dumpable;
+	mm->flags = mm_flags_inherited(old);
 	if (old->exe) {
 		file_get(old->exe);
 		mm->exe = old->exe;
@@ -109,6 +118,7 @@ bool mm_next_vma(struct mm *mm, uint64_t addr, struct vma_info *out)
 	*out = (struct vma_info){
 		.start = v->start, .end = v->end, .pgoff = v->file ? v->pgoff : 0,
 		.prot = v->prot, .flags = v->flags, .file = v->file, .name = v->name,
+		.anon_name = v->anon ? v->anon->text : NULL,
 	};
 	return true;
 }

@@ -37,6 +37,15 @@ enum vma_flags {
 	VMA_LOCKONFAULT = 1 << 14,
 };
 
+/* Settings of an address space that prctl(2) makes; fork and execve hand them on. */
+enum mm_flags {
+	MMF_MDWE = 1 << 0,	     /* nothing becomes writable and executable */
+	MMF_MDWE_NO_INHERIT = 1 << 1, /* and a child starts without it */
+	MMF_MERGE = 1 << 2,	     /* PR_SET_MEMORY_MERGE, remembered */
+	MMF_THP_DISABLE = 1 << 3,    /* PR_SET_THP_DISABLE, remembered */
+	MMF_THP_EXCEPT_ADVISED = 1 << 4,
+};
+
 struct vma; /* sentry/mm/vma.h */
 struct mm_pending; /* sentry/mm/mm_impl.h */
 struct shm_segment; /* sentry/ipc/shm.h */
@@ -49,10 +58,11 @@ struct mm {
 	uint64_t mmap_base;	/* top of the mmap area (grows down) */
 	uint64_t start_brk, brk;
 	uint64_t stack_top, stack_size;
+	uint64_t start_stack;	/* the stack pointer that the program began with */
 	uint64_t arg_start, arg_end, env_start, env_end; /* /proc/PID/cmdline, environ */
 	uint64_t start_code, end_code, start_data, end_data, entry;
 	struct file *exe;	/* one reference */
-	uint64_t auxv[64];	/* pairs, AT_NULL-terminated */
+	uint64_t auxv[56];	/* pairs, AT_NULL-terminated; as many as Linux has */
 	unsigned nauxv;		/* words of auxv in use, with the AT_NULL pair */
 	struct mm_pending *pending; /* batches under way; see mm_impl.h */
 	unsigned npending, cpending;
@@ -60,6 +70,7 @@ struct mm {
 	uint64_t total_vm, locked_vm; /* pages */
 	uint64_t data_vm;	/* private writable pages, RLIMIT_DATA */
 	bool dumpable;
+	uint32_t flags;		/* enum mm_flags */
 	unsigned users;		/* tasks using it */
 };
 
@@ -72,6 +83,8 @@ DEFINE_AUTO_PUT(mm)
 /* A copy for fork: same VMAs (minus DONTFORK), its own address space `as`
  * (reference taken over). NULL: out of memory. */
 struct mm *mm_fork(struct mm *old, struct plat_as *as);
+/* The enum mm_flags of a child's map, or of the next program's. */
+uint32_t mm_flags_inherited(const struct mm *mm);
 
 /* One entry for /proc/PID/maps and friends, in address order: the first VMA whose
  * end is above addr. false at the end. file is borrowed. */
@@ -81,6 +94,7 @@ struct vma_info {
 	uint32_t flags;		/* enum vma_flags */
 	struct file *file;
 	const char *name;	/* "[heap]", "[stack]", "[vdso]", NULL */
+	const char *anon_name;	/* what the guest calls it, or NULL */
 };
 bool mm_next_vma(struct mm *mm, uint64_t addr, struct vma_info *out);
 
@@ -129,6 +143,10 @@ long mm_lock_range(struct task *t, uint64_t addr, uint64_t len, uint32_t set);
 long mm_lock_all(struct task *t, uint32_t mcl_flags); /* 0: munlockall */
 long mm_sync(struct task *t, uint64_t addr, uint64_t len, uint32_t flags);
 long mm_seal(struct task *t, uint64_t addr, uint64_t len);
+/* PR_SET_VMA_ANON_NAME: name NULL takes it away. -LX_EINVAL, -LX_EBADF (mapped files),
+ * -LX_ENOMEM (holes; what is mapped was named). */
+#define MM_ANON_NAME_MAX 80 /* with the NUL */
+long mm_set_anon_name(struct task *t, uint64_t addr, uint64_t len, const char *name);
 /* Is every page of [addr, addr + len) mapped? */
 bool mm_range_mapped(struct mm *mm, uint64_t addr, uint64_t len);
 

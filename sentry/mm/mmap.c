@@ -341,6 +341,8 @@ int64_t mm_map(struct mm *mm, struct task *t, const struct mm_map_req *r)
 	if ((w.prot & LX_PROT_READ) && (t->personality & LX_READ_IMPLIES_EXEC) &&
 	    !(r->file && r->file->path.mnt && (r->file->path.mnt->flags & MNT_NOEXEC)))
 		w.prot |= LX_PROT_EXEC;
+	if ((mm->flags & MMF_MDWE) && (w.prot & LX_PROT_WRITE) && (w.prot & LX_PROT_EXEC))
+		return -LX_EACCES;
 	if (r->flags & LX_MAP_GROWSDOWN)
 		w.vmflags |= VMA_GROWSDOWN;
 	if (r->flags & LX_MAP_LOCKED)
@@ -416,6 +418,9 @@ static int check_protect(struct task *t, struct vma *v, uint64_t start, uint64_t
 			prot |= LX_PROT_EXEC;
 		if (((prot & LX_PROT_WRITE) && !(v->flags & VMA_MAYWRITE)) ||
 		    ((prot & LX_PROT_EXEC) && !(v->flags & VMA_MAYEXEC)))
+			return -LX_EACCES;
+		if ((t->mm->flags & MMF_MDWE) && (prot & LX_PROT_EXEC) &&
+		    ((prot & LX_PROT_WRITE) || !(v->prot & LX_PROT_EXEC)))
 			return -LX_EACCES;
 		if (v->flags & VMA_SEALED)
 			return -LX_EPERM;

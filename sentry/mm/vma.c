@@ -5,6 +5,7 @@ static void vma_augment(struct vma *v);
 #define RB_AUGMENT(v) vma_augment(v)
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "sentry/ipc/shm.h"
 #include "sentry/mm/vma.h"
@@ -68,6 +69,29 @@ void vma_tree_free(struct vma_tree *t)
 	free(t);
 }
 
+struct vma_name *vma_name_new(const char *text)
+{
+	size_t size = strlen(text) + 1;
+	struct vma_name *n = malloc(sizeof(*n) + size);
+
+	if (!n)
+		return NULL;
+	refs_init(&n->refs, "vma name");
+	memcpy(n->text, text, size);
+	return n;
+}
+
+void vma_name_get(struct vma_name *n)
+{
+	refs_get(&n->refs);
+}
+
+void vma_name_put(struct vma_name *n)
+{
+	if (refs_put(&n->refs))
+		free(n);
+}
+
 struct vma *vma_new(void)
 {
 	return calloc(1, sizeof(struct vma));
@@ -79,6 +103,8 @@ void vma_free(struct vma *v)
 		shm_vma_close(v->shm);
 	if (v->file)
 		file_put(v->file);
+	if (v->anon)
+		vma_name_put(v->anon);
 	free(v);
 }
 
@@ -91,6 +117,8 @@ struct vma *vma_dup(const struct vma *v)
 	*n = *v;
 	if (n->file)
 		file_get(n->file);
+	if (n->anon)
+		vma_name_get(n->anon);
 	if (n->shm)
 		shm_vma_open(n->shm);
 	return n;
@@ -205,10 +233,16 @@ int vma_isolate(struct vma_tree *t, uint64_t start, uint64_t end)
 	return err ? err : split_at(t, end);
 }
 
+static bool same_anon_name(const struct vma *a, const struct vma *b)
+{
+	return a->anon == b->anon ||
+	       (a->anon && b->anon && strcmp(a->anon->text, b->anon->text) == 0);
+}
+
 static bool mergeable(const struct vma *a, const struct vma *b)
 {
 	return a->end == b->start && a->prot == b->prot && a->flags == b->flags &&
-	       a->file == b->file && a->name == b->name && !a->shm && !b->shm &&
+	       a->file == b->file && a->name == b->name && same_anon_name(a, b) && !a->shm && !b->shm &&
 	       !(a->flags & (VMA_SPECIAL | VMA_GROWSDOWN)) &&
 	       (!a->file || a->pgoff + (a->end - a->start) / LX_PAGE_SIZE == b->pgoff);
 }

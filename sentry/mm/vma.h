@@ -12,6 +12,15 @@
 /* Nothing is placed within this distance below an area that grows down. */
 #define VMA_STACK_GUARD (256 * LX_PAGE_SIZE)
 
+/* A guest's name for anonymous memory. */
+struct vma_name {
+	struct refs refs;
+	char text[];
+};
+struct vma_name *vma_name_new(const char *text); /* NULL: out of memory */
+void vma_name_get(struct vma_name *n);
+void vma_name_put(struct vma_name *n);
+
 struct vma {
 	RB_ENTRY(vma) node;
 	uint64_t start, end;	 /* page-aligned, start < end */
@@ -21,6 +30,7 @@ struct vma {
 	struct file *file;	 /* one reference or NULL */
 	struct shm_segment *shm; /* counted by shm_vma_open/close, or NULL */
 	const char *name;	 /* literal or NULL */
+	struct vma_name *anon;	 /* one reference or NULL */
 	uint64_t prev_end;	 /* tree: end of the area below, 0 for the first */
 	uint64_t max_gap;	 /* tree: largest gap below an area of this subtree */
 };

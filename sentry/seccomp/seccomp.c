@@ -291,12 +291,12 @@ static uint32_t run_filters(struct seccomp_filter *f, const struct lx_seccomp_da
 	return ret;
 }
 
-static long trap(struct task *t, uint32_t data)
+long seccomp_sigsys(struct task *t, int code, uint32_t data)
 {
 	struct ksiginfo info = {
 		.signo = LX_SIGSYS,
 		.errno_ = (int32_t)data,
-		.code = LX_SYS_SECCOMP,
+		.code = code,
 		.call_addr = t->regs->rip,
 		.syscall = (int32_t)t->sysno,
 		.arch = LX_AUDIT_ARCH_X86_64,
@@ -320,7 +320,7 @@ static bool act(struct task *t, uint32_t ret, struct seccomp_filter *match,
 		*result = seccomp_raw_result(t, -(int64_t)(data < MAX_ERRNO ? data : MAX_ERRNO));
 		return true;
 	case LX_SECCOMP_RET_TRAP:
-		*result = trap(t, data);
+		*result = seccomp_sigsys(t, LX_SYS_SECCOMP, data);
 		return true;
 	case LX_SECCOMP_RET_TRACE: /* nobody traces */
 		*result = -LX_ENOSYS;
@@ -341,13 +341,17 @@ static bool act(struct task *t, uint32_t ret, struct seccomp_filter *match,
 	return true;
 }
 
-bool seccomp_refuses(struct task *t, long *result)
+bool call_refused(struct task *t, long *result)
 {
 	struct seccomp_filter *f = t->seccomp, *match = f;
 	uint32_t nr = (uint32_t)t->sysno;
 	struct lx_seccomp_data d;
 	uint32_t ret;
 
+	if (t->sud.on && user_dispatch_refuses(t, result))
+		return true;
+	if (t->seccomp_mode == LX_SECCOMP_MODE_DISABLED)
+		return false;
 	if (t->seccomp_mode == LX_SECCOMP_MODE_STRICT)
 		return strict_refuses(t, result);
 	if (nr < SECCOMP_CACHED_CALLS && (f->allowed[nr / 8] >> nr % 8 & 1))

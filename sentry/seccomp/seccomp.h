@@ -15,9 +15,14 @@ struct file;
 struct task;
 struct seccomp_filter;
 
-/* For the dispatcher, when t->seccomp_mode is set: judge the call in t->sysno and
- * t->sysargs. True: the call is not made; *result is what the dispatcher goes on with. */
-bool seccomp_refuses(struct task *t, long *result);
+/* For the dispatcher, when t->seccomp_mode or t->sud.on is set: judge the call in t->sysno
+ * and t->sysargs. True: the call is not made; *result is what the dispatcher goes on
+ * with. */
+bool call_refused(struct task *t, long *result);
+
+/* PR_SET_SYSCALL_USER_DISPATCH: 0, -LX_EINVAL or -LX_EFAULT. */
+int user_dispatch_set(struct task *t, uint64_t mode, uint64_t start, uint64_t len,
+		      uint64_t selector);
 
 /* SECCOMP_SET_MODE_STRICT: 0 or -LX_EINVAL. */
 int seccomp_set_strict(struct task *t);

@@ -49,6 +49,14 @@ void seccomp_filter_get(struct seccomp_filter *f);
 void seccomp_filter_put(struct seccomp_filter *f);
 DEFINE_AUTO_PUT(seccomp_filter)
 
+/* SIGSYS instead of the call in t->sysno. The dispatcher's result. */
+long seccomp_sigsys(struct task *t, int code, uint32_t data);
+
+/* ---- user_dispatch.c ---- */
+
+/* As call_refused(), for a task with t->sud.on. */
+bool user_dispatch_refuses(struct task *t, long *result);
+
 /* ---- notify.c ---- */
 
 /* A file for f's listener. 0 or -LX_ENOMEM; *out has one reference. */

@@ -130,7 +130,7 @@ static bool serve_syscall(struct task *t)
 		/* The record and the arguments of the interrupted call stay. */
 		t->sysno = NR_restart_syscall;
 		t->restart.started = true;
-		if (t->seccomp_mode && seccomp_refuses(t, &result))
+		if ((t->seccomp_mode || t->sud.on) && call_refused(t, &result))
 			return finish(t, result);
 		t->call_fn = t->restart_fn;
 		return run_call(t);
@@ -148,7 +148,7 @@ static bool serve_syscall(struct task *t)
 	t->sysargs[5] = r->r9;
 	if (t->k->strace)
 		strace_enter(t);
-	if (t->seccomp_mode && seccomp_refuses(t, &result))
+	if ((t->seccomp_mode || t->sud.on) && call_refused(t, &result))
 		return finish(t, result);
 	return finish(t, t->k->table->dispatch(t, t->sysno, t->sysargs));
 }

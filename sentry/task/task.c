@@ -7,6 +7,7 @@
 #include "sentry/mm/mm.h"
 #include "sentry/task/pid.h"
 #include "sentry/task/task_impl.h"
+#include "syscalls/abi/lx_prctl.h"
 
 #define PIN_DEFER 0x80000000u
 #define PIN_COUNT (PIN_DEFER - 1)
@@ -42,6 +43,7 @@ struct task *task_alloc(struct kernel *k, struct tgroup *tg)
 	t->cloning_pidfd = -1;
 	t->start_mono_ns = ktime_mono();
 	t->timer_slack_ns = 50000;
+	t->mce_policy = LX_PR_MCE_KILL_DEFAULT;
 	return t;
 }
 

@@ -116,6 +116,10 @@ struct task {
 	int nice;
 	int sched_policy, sched_prio;
 	uint64_t personality;
+	struct {			/* PR_SET_SYSCALL_USER_DISPATCH */
+		bool on;
+		uint64_t start, len, selector;
+	} sud;
 	uint8_t seccomp_mode;		/* LX_SECCOMP_MODE_*; sentry/seccomp has the rest */
 	unsigned seccomp_count;		/* filters */
 	struct seccomp_filter *seccomp; /* the newest, one reference; NULL: none */
@@ -125,7 +129,9 @@ struct task {
 	uint64_t timer_slack_ns;
 	uint64_t fs_base, gs_base;	/* last set by arch_prctl or CLONE_SETTLS */
 	uint64_t affinity[16];		/* CPU mask; all zero: every CPU. Inherited */
-	bool sched_reset_on_fork, thp_disable;
+	bool sched_reset_on_fork;
+	bool io_flusher;		/* PR_SET_IO_FLUSHER, remembered */
+	uint8_t mce_policy;		/* PR_MCE_KILL, remembered: LX_PR_MCE_KILL_* */
 	bool strace_open;		/* --strace: entry printed, exit not yet */
 	void *strace_buf;
 	struct list futex_link;		/* sentry/ipc/futex.c */

@@ -119,7 +119,8 @@ static void copy_plain(struct task *c, const struct task *t, const struct clone_
 	seccomp_clone(c, t);
 	c->keepcaps = t->keepcaps;
 	c->timer_slack_ns = t->timer_slack_ns;
-	c->thp_disable = t->thp_disable;
+	c->io_flusher = t->io_flusher;
+	c->mce_policy = t->mce_policy;
 	memcpy(c->affinity, t->affinity, sizeof(c->affinity));
 	c->fs_base = r->flags & LX_CLONE_SETTLS ? r->tls : t->fs_base;
 	c->gs_base = t->gs_base;

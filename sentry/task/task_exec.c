@@ -251,6 +251,7 @@ static void enter_new_mm(struct task *t, struct exec_state *x)
 	t->clear_child_tid = 0;
 	t->set_child_tid = 0;
 	t->fs_base = t->gs_base = 0;
+	t->sud.on = false;
 }
 
 void exec_commit(struct task *t)
@@ -262,6 +263,8 @@ void exec_commit(struct task *t)
 	x->committed = true;
 	tg->exec_task = NULL;
 	become_leader(t);
+	if (t->mm)
+		x->img.mm->flags = mm_flags_inherited(t->mm);
 	leave_old_mm(t);
 	enter_new_mm(t, x);
 	if (!first) {

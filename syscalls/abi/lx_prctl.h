@@ -76,7 +76,40 @@
 #define LX_PR_MCE_KILL_CLEAR 0
 #define LX_PR_MCE_KILL_SET 1
 #define LX_PR_MCE_KILL_DEFAULT 2
+#define LX_PR_MCE_KILL_LATE 0
+#define LX_PR_MCE_KILL_EARLY 1
 #define LX_PR_SET_VMA_ANON_NAME 0
+#define LX_PR_SYS_DISPATCH_OFF 0
+#define LX_PR_SYS_DISPATCH_EXCLUSIVE_ON 1
+#define LX_PR_SYS_DISPATCH_INCLUSIVE_ON 2
+#define LX_SYSCALL_DISPATCH_FILTER_ALLOW 0
+#define LX_SYSCALL_DISPATCH_FILTER_BLOCK 1
+#define LX_PR_MDWE_REFUSE_EXEC_GAIN 1u
+#define LX_PR_MDWE_NO_INHERIT 2u
+#define LX_PR_THP_DISABLE_EXCEPT_ADVISED 2u
+
+#define LX_PR_SET_MM_START_CODE 1
+#define LX_PR_SET_MM_END_CODE 2
+#define LX_PR_SET_MM_START_DATA 3
+#define LX_PR_SET_MM_END_DATA 4
+#define LX_PR_SET_MM_START_STACK 5
+#define LX_PR_SET_MM_START_BRK 6
+#define LX_PR_SET_MM_BRK 7
+#define LX_PR_SET_MM_ARG_START 8
+#define LX_PR_SET_MM_ARG_END 9
+#define LX_PR_SET_MM_ENV_START 10
+#define LX_PR_SET_MM_ENV_END 11
+#define LX_PR_SET_MM_AUXV 12
+#define LX_PR_SET_MM_EXE_FILE 13
+#define LX_PR_SET_MM_MAP 14
+#define LX_PR_SET_MM_MAP_SIZE 15
+
+struct lx_prctl_mm_map {
+	uint64_t start_code, end_code, start_data, end_data, start_brk, brk, start_stack;
+	uint64_t arg_start, arg_end, env_start, env_end, auxv;
+	uint32_t auxv_size, exe_fd;
+};
+_Static_assert(sizeof(struct lx_prctl_mm_map) == 104, "struct prctl_mm_map");
 
 #define LX_ARCH_SET_GS 0x1001
 #define LX_ARCH_SET_FS 0x1002
@@ -84,6 +117,13 @@
 #define LX_ARCH_GET_GS 0x1004
 #define LX_ARCH_GET_CPUID 0x1011
 #define LX_ARCH_SET_CPUID 0x1012
+#define LX_ARCH_GET_XCOMP_SUPP 0x1021
+#define LX_ARCH_GET_XCOMP_PERM 0x1022
+#define LX_ARCH_REQ_XCOMP_PERM 0x1023
+#define LX_ARCH_GET_XCOMP_GUEST_PERM 0x1024
+#define LX_ARCH_MAP_VDSO_32 0x2002
+#define LX_ARCH_MAP_VDSO_64 0x2003
+#define LX_XFEATURE_MAX 20
 
 #define LX_PER_LINUX 0x0u
 #define LX_PER_LINUX32 0x8u

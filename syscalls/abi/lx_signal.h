@@ -89,6 +89,7 @@
 #define LX_CLD_STOPPED 5
 #define LX_CLD_CONTINUED 6
 #define LX_SYS_SECCOMP 1
+#define LX_SYS_USER_DISPATCH 2
 
 #define LX_SS_ONSTACK 1u
 #define LX_SS_DISABLE 2u

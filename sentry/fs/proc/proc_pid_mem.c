@@ -38,13 +38,15 @@ static void show_vma(struct kernel *k, struct pseudo_buf *b, const struct vma_in
 		  v->prot & LX_PROT_EXEC ? 'x' : '-', v->flags & VMA_SHARED ? 's' : 'p',
 		  (ull)(v->pgoff * LX_PAGE_SIZE), i ? i->sb->dev >> 20 : 0,
 		  i ? i->sb->dev & 0xfffff : 0, i ? (ull)i->ino : 0);
-	if (v->file || v->name) {
+	if (v->file || v->name || v->anon_name) {
 		width = b->len - from;
 		pb_printf(b, "%*s", width < 73 ? (int)(73 - width) : 0, "");
 		if (v->file)
 			proc_show_path(k, b, &v->file->path, "\n");
-		else
+		else if (v->name)
 			pb_puts(b, v->name);
+		else
+			pb_printf(b, "[anon:%s]", v->anon_name);
 	}
 	pb_puts(b, "\n");
 }
@@ -147,17 +149,24 @@ int proc_show_smaps_rollup(struct pseudo_node *n, struct pseudo_buf *b)
 
 /* ---- strings on the stack ---- */
 
-/* Bytes [from, to) of the guest, up to the first hole. */
+/* Bytes [from, to) of the guest, up to the first hole or mapped file: as in Linux, only
+ * anonymous memory is shown (PR_SET_MM may have pointed elsewhere). */
 static void show_range(struct pseudo_buf *b, struct mm *mm, uint64_t from, uint64_t to)
 {
+	struct vma_info v = { .end = 0 };
 	char chunk[4096];
 
 	if (to > from && to - from > TEXT_MAX)
 		to = from + TEXT_MAX;
 	while (from < to) {
 		size_t n = to - from < sizeof(chunk) ? (size_t)(to - from) : sizeof(chunk);
-		long got = mm_copy_in_partial(mm, chunk, from, n);
+		long got;
 
+		if (from >= v.end && (!mm_next_vma(mm, from, &v) || v.file))
+			return;
+		if (from + n > v.end)
+			n = v.end - from;
+		got = mm_copy_in_partial(mm, chunk, from, n);
 		if (got <= 0)
 			return;
 		pb_write(b, chunk, (size_t)got);

@@ -124,7 +124,7 @@ static void stat_memory(struct pseudo_buf *b, const struct proc_ref *r, uint64_t
 		  (ull)r->tg->rlim[LX_RLIMIT_RSS].cur);
 	if (mm && open)
 		pb_printf(b, " %llu %llu %llu 0 0", (ull)mm->start_code, (ull)mm->end_code,
-			  (ull)mm->stack_top);
+			  (ull)mm->start_stack);
 	else
 		pb_printf(b, " %d %d 0 0 0", mm != NULL, mm != NULL);
 }
@@ -226,9 +226,10 @@ static void status_memory(struct pseudo_buf *b, struct mm *mm)
 		  (ull)((s.text + s.lib) * kb), 0);
 	pb_printf(b, "VmData:\t%8llu kB\nVmStk:\t%8llu kB\nVmExe:\t%8llu kB\nVmLib:\t%8llu kB\n"
 		     "VmPTE:\t%8llu kB\nVmSwap:\t%8u kB\nHugetlbPages:\t%8u kB\n"
-		     "CoreDumping:\t0\nTHP_enabled:\t1\nuntag_mask:\t0xffffffffffffffff\n",
+		     "CoreDumping:\t0\nTHP_enabled:\t%d\nuntag_mask:\t0xffffffffffffffff\n",
 		  (ull)(mm->data_vm * kb), (ull)(s.stack * kb), (ull)(s.text * kb),
-		  (ull)(s.lib * kb), (ull)(mm->total_vm / 512 * 4 + 8), 0, 0);
+		  (ull)(s.lib * kb), (ull)(mm->total_vm / 512 * 4 + 8), 0, 0,
+		  !(mm->flags & MMF_THP_DISABLE) || (mm->flags & MMF_THP_EXCEPT_ADVISED));
 }
 
 static void status_signals(struct pseudo_buf *b, const struct proc_ref *r)
