@@ -44,26 +44,6 @@ static long do_wait(struct task *t, const struct futex_wait_one *w)
 	return r;
 }
 
-/* An absolute timeout on one of two clocks, kept in the restart record. */
-static int deadline_start(struct task *t, struct uaddr timespec, int clockid)
-{
-	struct lx_timespec ts;
-	struct clock c;
-
-	if (timespec.v == 0 || t->restart.has_deadline)
-		return 0;
-	if (copy_in(t, &ts, timespec, sizeof(ts)))
-		return -LX_EFAULT;
-	if (!timespec_valid(&ts))
-		return -LX_EINVAL;
-	if (clock_init(&c, t, clockid))
-		return -LX_EINVAL;
-	t->restart.deadline = clock_to_mono(&c, timespec_ns(&ts));
-	t->restart.has_deadline = true;
-	clock_fini(&c);
-	return 0;
-}
-
 static int timeout_of(struct task *t, const struct futex_args *a, int cmd)
 {
 	bool realtime = (a->op & LX_FUTEX_CLOCK_REALTIME) != 0;

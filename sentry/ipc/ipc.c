@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sentry/cred/cred.h"
+#include "sentry/ipc/mqueue.h"
 #include "sentry/ipc/msg.h"
 #include "sentry/ipc/sem.h"
 #include "sentry/ipc/shm.h"
@@ -60,6 +61,7 @@ struct ipc_ns *ipc_of(struct kernel *k)
 	ids_init(&ns->sems);
 	ids_init(&ns->msgs);
 	ids_init(&ns->shms);
+	list_init(&ns->mq_all);
 	k->ipc = ns;
 	return ns;
 }
@@ -78,6 +80,7 @@ void ipc_fini(struct kernel *k)
 	sem_fini(ns);
 	msg_fini(ns);
 	shm_fini(ns);
+	mqueue_fini(ns);
 	free(ns->sems.slot);
 	free(ns->msgs.slot);
 	free(ns->shms.slot);

@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "platform/base/list.h"
 #include "syscalls/abi/lx_ipc.h"
 
+struct inode;
 struct kernel;
 struct task;
 
@@ -46,6 +48,9 @@ struct ipc_ns {
 	uint64_t used_sems;	/* of all sets */
 	uint64_t msg_bytes, msg_count; /* in all queues */
 	uint64_t shm_pages;	/* of all segments */
+	struct inode *mq_root;	/* one reference; NULL until first used */
+	struct list mq_all;	/* struct mqueue, also those without a name */
+	uint32_t mq_count;	/* of them */
 };
 
 /* The sandbox's, made when first used. NULL: out of memory. */

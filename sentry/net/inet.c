@@ -37,6 +37,7 @@ static int hsock_new(struct kernel *k, int fd, int family, int type, int protoco
 	h->fd = fd;
 	h->watch.fd = -1;
 	waitq_init(&h->q);
+	list_init(&h->injected);
 	*out = &h->s;
 	return 0;
 }
@@ -168,7 +169,8 @@ static uint32_t inet_poll(struct socket *s, struct poll_ctx *pc)
 			h->watched = hostpoll_watch(s->k, &h->watch, h->fd, &h->q) >= 0;
 		poll_wait(pc, &h->q);
 	}
-	return hostpoll_now(h->fd, POLL_ALL);
+	return hostpoll_now(h->fd, POLL_ALL) |
+	       (h->ninjected ? LX_POLLIN | LX_POLLRDNORM : 0);
 }
 
 static void inet_release(struct socket *s)
@@ -178,6 +180,7 @@ static void inet_release(struct socket *s)
 	if (h->watched)
 		hostpoll_unwatch(s->k, &h->watch);
 	nethost_close(h->fd);
+	netlink_drop_injected(h);
 	waitq_fini(&h->q);
 	free(h);
 }

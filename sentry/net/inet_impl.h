@@ -11,6 +11,8 @@ struct hsock {
 	struct hostwatch watch;	/* begins when somebody first waits */
 	bool watched;
 	struct waitq q;
+	struct list injected;	/* struct injected, oldest first; see sock_inject() */
+	unsigned ninjected;
 	struct lx_linger linger; /* what the guest set; see inet_opt.c */
 };
 
@@ -24,6 +26,10 @@ int64_t inet_sendmsg(struct task *t, struct socket *s, struct sockmsg *m);
 int64_t inet_recvmsg(struct task *t, struct socket *s, struct sockmsg *m);
 /* Is it an address of the kernel's end of a netlink socket? 0 or -LX_EPERM, -LX_EINVAL. */
 int netlink_check_dest(const struct lx_sockaddr_storage *a, uint32_t len);
+
+/* Take the oldest injected message: as recvmsg. */
+int64_t netlink_recv_injected(struct hsock *h, struct sockmsg *m);
+void netlink_drop_injected(struct hsock *h);
 
 /* ---- inet_opt.c ---- */
 int inet_setsockopt(struct task *t, struct socket *s, int level, int name, const void *val,

@@ -203,6 +203,8 @@ int64_t inet_recvmsg(struct task *t, struct socket *s, struct sockmsg *m)
 	size_t have;
 
 	(void)t;
+	if (hsock_of(s)->ninjected)
+		return netlink_recv_injected(hsock_of(s), m);
 	hm.buf = net_buf(s->k);
 	if (hm.buf == NULL)
 		return -LX_ENOMEM;

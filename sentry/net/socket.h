@@ -106,6 +106,10 @@ int sock_put_control(struct task *t, struct sockmsg *m, struct uaddr ctl,
 /* Free what a receive left in m without handing it out. */
 void sockmsg_fini(struct kernel *k, struct sockmsg *m);
 
+/* A message from the kernel to a netlink socket (mq_notify(2)): it is received before what
+ * comes from the network. Lost if there is no room for it; s of any other kind: nothing. */
+void sock_inject(struct socket *s, const void *data, uint32_t len);
+
 /* At kernel_free(): after all tasks and files are gone. */
 void net_fini(struct kernel *k);
 

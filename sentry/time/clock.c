@@ -166,6 +166,25 @@ int timeout_start(struct task *t, struct uaddr timespec)
 	return 0;
 }
 
+int deadline_start(struct task *t, struct uaddr timespec, int clockid)
+{
+	struct lx_timespec ts;
+	struct clock c;
+
+	if (timespec.v == 0 || t->restart.has_deadline)
+		return 0;
+	if (copy_in(t, &ts, timespec, sizeof(ts)))
+		return -LX_EFAULT;
+	if (!timespec_valid(&ts))
+		return -LX_EINVAL;
+	if (clock_init(&c, t, clockid))
+		return -LX_EINVAL;
+	t->restart.deadline = clock_to_mono(&c, timespec_ns(&ts));
+	t->restart.has_deadline = true;
+	clock_fini(&c);
+	return 0;
+}
+
 bool timeout_passed(const struct task *t)
 {
 	return t->restart.has_deadline && ktime_mono() >= t->restart.deadline;

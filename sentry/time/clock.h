@@ -51,6 +51,8 @@ uint64_t mono_after(int64_t delta_ns);
 int timeout_start(struct task *t, struct uaddr timespec);
 /* The same for a number of nanoseconds. */
 void timeout_start_ns(struct task *t, int64_t ns);
+/* An absolute timeout on a clock, likewise. */
+int deadline_start(struct task *t, struct uaddr timespec, int clockid);
 bool timeout_passed(const struct task *t);
 
 #endif

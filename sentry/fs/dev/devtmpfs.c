@@ -1,4 +1,4 @@
-/* devtmpfs: a tmpfs with the usual nodes in it; and mqueue, which is an empty one. */
+/* devtmpfs: a tmpfs with the usual nodes in it. */
 #include "sentry/fs/dev/dev.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_stat.h"
@@ -83,28 +83,6 @@ static int devtmpfs_mount(struct kernel *k, const char *source, const char *data
 const struct fs_type devtmpfs_type = {
 	.name = "devtmpfs",
 	.mount = devtmpfs_mount,
-	.nodev = true,
-	.guest_mountable = true,
-};
-
-/* POSIX message queues are not provided; what mounts the file system finds it empty. */
-static int mqueue_mount(struct kernel *k, const char *source, const char *data,
-			struct superblock **sb, struct inode **root)
-{
-	int err;
-
-	(void)data;
-	err = tmpfs_type.mount(k, source, "mode=1777", sb, root);
-	if (err)
-		return err;
-	(*sb)->type = "mqueue";
-	(*sb)->magic = 0x19800202;
-	return 0;
-}
-
-const struct fs_type mqueue_type = {
-	.name = "mqueue",
-	.mount = mqueue_mount,
 	.nodev = true,
 	.guest_mountable = true,
 };
