@@ -52,6 +52,7 @@ static int timeout_of(struct task *t, const struct futex_args *a, int cmd)
 	case LX_FUTEX_WAIT:
 		return timeout_start(t, a->utime);
 	case LX_FUTEX_WAIT_BITSET:
+	case LX_FUTEX_WAIT_REQUEUE_PI:
 	case LX_FUTEX_LOCK_PI2:
 		return deadline_start(t, a->utime,
 				      realtime ? LX_CLOCK_REALTIME : LX_CLOCK_MONOTONIC);
@@ -67,11 +68,12 @@ long sys_futex(struct task *t, const struct futex_args *a)
 	bool shared = !(a->op & LX_FUTEX_PRIVATE_FLAG);
 	int cmd = a->op & LX_FUTEX_CMD_MASK, val = (int)a->val, val2 = (int)a->utime.v;
 	struct futex_wait_one w = { a->uaddr.v, a->val, LX_FUTEX_BITSET_MATCH_ANY, shared };
+	const struct futex_place from = { a->uaddr.v, shared }, to = { a->uaddr2.v, shared };
 	uint64_t deadline;
 	int err;
 
 	if ((a->op & LX_FUTEX_CLOCK_REALTIME) && cmd != LX_FUTEX_WAIT_BITSET &&
-	    cmd != LX_FUTEX_LOCK_PI2)
+	    cmd != LX_FUTEX_WAIT_REQUEUE_PI && cmd != LX_FUTEX_LOCK_PI2)
 		return -LX_ENOSYS;
 	err = timeout_of(t, a, cmd);
 	if (err)
@@ -90,9 +92,9 @@ long sys_futex(struct task *t, const struct futex_args *a)
 			return -LX_EINVAL;
 		return futex_wake(t, a->uaddr.v, shared, val, a->val3);
 	case LX_FUTEX_REQUEUE:
-		return futex_requeue(t, a->uaddr.v, a->uaddr2.v, shared, val, val2, NULL);
+		return futex_requeue(t, &from, &to, val, val2, NULL);
 	case LX_FUTEX_CMP_REQUEUE:
-		return futex_requeue(t, a->uaddr.v, a->uaddr2.v, shared, val, val2, &a->val3);
+		return futex_requeue(t, &from, &to, val, val2, &a->val3);
 	case LX_FUTEX_WAKE_OP:
 		return futex_wake_op(t, a->uaddr.v, a->uaddr2.v, shared, val, val2, a->val3);
 	case LX_FUTEX_LOCK_PI:
@@ -102,14 +104,94 @@ long sys_futex(struct task *t, const struct futex_args *a)
 		return futex_lock_pi(t, a->uaddr.v, shared, UINT64_MAX, true);
 	case LX_FUTEX_UNLOCK_PI:
 		return futex_unlock_pi(t, a->uaddr.v, shared);
+	case LX_FUTEX_WAIT_REQUEUE_PI:
+		return futex_wait_requeue_pi(t, a->uaddr.v, a->uaddr2.v, shared, a->val, deadline);
+	case LX_FUTEX_CMP_REQUEUE_PI:
+		return futex_cmp_requeue_pi(t, a->uaddr.v, a->uaddr2.v, shared, val, val2, a->val3);
 	default:
 		return -LX_ENOSYS;
 	}
 }
 
-long sys_futex_waitv(struct task *t, const struct futex_waitv_args *a)
+/* ---- futex2 ---- */
+
+static bool futex2_flags_ok(uint32_t flags)
+{
+	return !(flags & ~(LX_FUTEX2_PRIVATE | LX_FUTEX2_SIZE_MASK)) &&
+	       (flags & LX_FUTEX2_SIZE_MASK) == LX_FUTEX2_SIZE_U32;
+}
+
+/* Elements of futex_waitv(2) and futex_requeue(2). */
+static int copy_in_waitv(struct task *t, struct uaddr from, unsigned n,
+			 struct futex_wait_one *out)
 {
 	struct lx_futex_waitv in[LX_FUTEX_WAITV_MAX];
+
+	if (copy_in(t, in, from, n * sizeof(in[0])))
+		return -LX_EFAULT;
+	for (unsigned i = 0; i < n; i++) {
+		if (!futex2_flags_ok(in[i].flags) || in[i].reserved != 0 ||
+		    in[i].val > UINT32_MAX)
+			return -LX_EINVAL;
+		out[i].addr = in[i].uaddr;
+		out[i].val = (uint32_t)in[i].val;
+		out[i].bitset = LX_FUTEX_BITSET_MATCH_ANY;
+		out[i].shared = !(in[i].flags & LX_FUTEX2_PRIVATE);
+	}
+	return 0;
+}
+
+long sys_futex_wake(struct task *t, const struct futex_wake_args *a)
+{
+	long r;
+
+	if (!futex2_flags_ok(a->flags) || (uint32_t)a->mask == 0)
+		return -LX_EINVAL;
+	/* None are woken when none are asked for, unlike by FUTEX_WAKE. */
+	r = futex_wake(t, a->uaddr.v, !(a->flags & LX_FUTEX2_PRIVATE), a->nr, 0);
+	if (r < 0 || a->nr == 0)
+		return r;
+	return futex_wake(t, a->uaddr.v, !(a->flags & LX_FUTEX2_PRIVATE), a->nr,
+			  (uint32_t)a->mask);
+}
+
+long sys_futex_wait(struct task *t, const struct futex_wait_args *a)
+{
+	struct futex_wait_one w = { a->uaddr.v, (uint32_t)a->val, (uint32_t)a->mask,
+				    !(a->flags & LX_FUTEX2_PRIVATE) };
+	int err;
+
+	if (!futex2_flags_ok(a->flags) || a->val > UINT32_MAX || a->mask > UINT32_MAX)
+		return -LX_EINVAL;
+	if (a->timeout.v != 0 && a->clockid != LX_CLOCK_MONOTONIC &&
+	    a->clockid != LX_CLOCK_REALTIME)
+		return -LX_EINVAL;
+	err = deadline_start(t, a->timeout, a->clockid);
+	if (!err && w.bitset == 0)
+		err = -LX_EINVAL;
+	if (err)
+		return err;
+	return futex_wait(t, &w, 1, t->restart.has_deadline ? t->restart.deadline : UINT64_MAX,
+			  LX_ERESTARTSYS);
+}
+
+long sys_futex_requeue(struct task *t, const struct futex_requeue_args *a)
+{
+	struct futex_wait_one w[2];
+	int err;
+
+	if (a->flags != 0 || a->waiters.v == 0)
+		return -LX_EINVAL;
+	err = copy_in_waitv(t, a->waiters, 2, w);
+	if (err)
+		return err;
+	return futex_requeue(t, &(struct futex_place){ w[0].addr, w[0].shared },
+			     &(struct futex_place){ w[1].addr, w[1].shared }, a->nr_wake,
+			     a->nr_requeue, &w[0].val);
+}
+
+long sys_futex_waitv(struct task *t, const struct futex_waitv_args *a)
+{
 	struct futex_wait_one w[LX_FUTEX_WAITV_MAX];
 	int err;
 
@@ -123,18 +205,9 @@ long sys_futex_waitv(struct task *t, const struct futex_waitv_args *a)
 	if (err)
 		return err;
 	if (!futex_waiting(t)) {
-		if (copy_in(t, in, a->waiters, a->nr_futexes * sizeof(in[0])))
-			return -LX_EFAULT;
-		for (unsigned i = 0; i < a->nr_futexes; i++) {
-			if ((in[i].flags & ~(LX_FUTEX2_PRIVATE | LX_FUTEX2_SIZE_MASK)) ||
-			    (in[i].flags & LX_FUTEX2_SIZE_MASK) != LX_FUTEX2_SIZE_U32 ||
-			    in[i].reserved != 0 || in[i].val > UINT32_MAX)
-				return -LX_EINVAL;
-			w[i].addr = in[i].uaddr;
-			w[i].val = (uint32_t)in[i].val;
-			w[i].bitset = LX_FUTEX_BITSET_MATCH_ANY;
-			w[i].shared = !(in[i].flags & LX_FUTEX2_PRIVATE);
-		}
+		err = copy_in_waitv(t, a->waiters, a->nr_futexes, w);
+		if (err)
+			return err;
 	}
 	return futex_wait(t, w, a->nr_futexes,
 			  t->restart.has_deadline ? t->restart.deadline : UINT64_MAX,

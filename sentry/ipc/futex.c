@@ -69,7 +69,7 @@ int futex_key_of(struct mm *mm, uint64_t addr, bool shared, struct futex_key *ou
 
 /* ---- waiters ---- */
 
-static void unlink_waiter(struct futex_waiter *w)
+void futex_dequeue(struct futex_waiter *w)
 {
 	list_del_init(&w->node);
 	list_del_init(&w->pi_node);
@@ -82,8 +82,11 @@ static void wait_free(void *p)
 {
 	struct futex_wait *fw = p;
 
-	for (unsigned i = 0; i < fw->n; i++)
-		unlink_waiter(&fw->w[i]);
+	for (unsigned i = 0; i < fw->n; i++) {
+		futex_dequeue(&fw->w[i]);
+		if (fw->w[i].inode2 != NULL)
+			inode_put(fw->w[i].inode2);
+	}
 	free(fw);
 }
 
@@ -130,7 +133,7 @@ void futex_enqueue(struct futex_waiter *w, const struct futex_key *key, struct i
 void futex_wake_one(struct futex_waiter *w)
 {
 	w->woken = true;
-	unlink_waiter(w);
+	futex_dequeue(w);
 	task_ready(w->t);
 }
 
@@ -204,8 +207,8 @@ static int wake_key(const struct futex_key *key, int n, uint32_t bitset)
 	list_for_each_safe(w, tmp, b, node) {
 		if (!futex_key_equal(&w->key, key))
 			continue;
-		if (w->pi)
-			return woken != 0 ? woken : -LX_EINVAL;
+		if (w->pi || w->requeue)
+			return -LX_EINVAL;
 		if (!(w->bitset & bitset))
 			continue;
 		futex_wake_one(w);
@@ -251,8 +254,10 @@ static long requeue_keys(const struct futex_key *from, const struct futex_key *t
 	list_for_each_safe(w, tmp, b, node) {
 		if (!futex_key_equal(&w->key, from))
 			continue;
-		if (w->pi)
-			return count != 0 ? count : -LX_EINVAL;
+		if (w->pi || w->requeue) {
+			count = -LX_EINVAL;
+			break;
+		}
 		if (count < nwake) {
 			futex_wake_one(w);
 			count++;
@@ -263,7 +268,7 @@ static long requeue_keys(const struct futex_key *from, const struct futex_key *t
 		count++;
 		if (same)
 			continue;
-		unlink_waiter(w);
+		futex_dequeue(w);
 		list_push_back(&moved, &w->node);
 	}
 	while (!list_empty(&moved)) {
@@ -274,8 +279,8 @@ static long requeue_keys(const struct futex_key *from, const struct futex_key *t
 	return count;
 }
 
-long futex_requeue(struct task *t, uint64_t addr, uint64_t addr2, bool shared, int nwake,
-		   int nrequeue, const uint32_t *cmp)
+long futex_requeue(struct task *t, const struct futex_place *from, const struct futex_place *to,
+		   int nwake, int nrequeue, const uint32_t *cmp)
 {
 	struct futex_key key, key2;
 	struct inode *inode, *inode2;
@@ -284,13 +289,13 @@ long futex_requeue(struct task *t, uint64_t addr, uint64_t addr2, bool shared, i
 
 	if (nwake < 0 || nrequeue < 0)
 		return -LX_EINVAL;
-	err = futex_key_of(t->mm, addr, shared, &key, &inode);
+	err = futex_key_of(t->mm, from->addr, from->shared, &key, &inode);
 	if (!err)
-		err = futex_key_of(t->mm, addr2, shared, &key2, &inode2);
+		err = futex_key_of(t->mm, to->addr, to->shared, &key2, &inode2);
 	if (err)
 		return err;
 	if (cmp != NULL) {
-		err = mm_load32(t->mm, addr, &now);
+		err = mm_load32(t->mm, from->addr, &now);
 		if (err)
 			return err;
 		if (now != *cmp)

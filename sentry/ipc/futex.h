@@ -37,12 +37,21 @@ bool futex_waiting(const struct task *t);
 
 long futex_wake(struct task *t, uint64_t addr, bool shared, int n, uint32_t bitset);
 /* cmp: NULL or the value that addr must still have (-LX_EAGAIN). */
-long futex_requeue(struct task *t, uint64_t addr, uint64_t addr2, bool shared, int nwake,
-		   int nrequeue, const uint32_t *cmp);
+struct futex_place {
+	uint64_t addr;
+	bool shared;
+};
+long futex_requeue(struct task *t, const struct futex_place *from, const struct futex_place *to,
+		   int nwake, int nrequeue, const uint32_t *cmp);
 long futex_wake_op(struct task *t, uint64_t addr, uint64_t addr2, bool shared, int nwake,
 		   int nwake2, uint32_t op);
 
 long futex_lock_pi(struct task *t, uint64_t addr, bool shared, uint64_t deadline, bool try_only);
 long futex_unlock_pi(struct task *t, uint64_t addr, bool shared);
+/* Wait on one word until futex_cmp_requeue_pi() has given us the lock in another. */
+long futex_wait_requeue_pi(struct task *t, uint64_t addr, uint64_t addr2, bool shared,
+			   uint32_t val, uint64_t deadline);
+long futex_cmp_requeue_pi(struct task *t, uint64_t addr, uint64_t addr2, bool shared, int nwake,
+			  int nrequeue, uint32_t cmp);
 
 #endif

@@ -31,6 +31,11 @@ struct futex_waiter {
 	uint32_t bitset;
 	bool pi, woken;
 	int owner_tid;		/* pi: who held the lock at last */
+	/* FUTEX_WAIT_REQUEUE_PI, until it is requeued and becomes pi: to which lock. */
+	bool requeue;
+	uint64_t addr2;
+	struct futex_key key2;
+	struct inode *inode2;	/* one reference, likewise */
 };
 
 /* All the waiters of one call: t->restart.ptr. */
@@ -48,6 +53,10 @@ struct list *futex_bucket(const struct futex_key *key);
 struct futex_wait *futex_wait_new(struct task *t, unsigned n);
 void futex_enqueue(struct futex_waiter *w, const struct futex_key *key, struct inode *inode);
 void futex_wake_one(struct futex_waiter *w);
+/* Become a waiter for a lock (pi): at the end of its queue. */
+void futex_pi_enqueue(struct futex_waiter *w, const struct futex_key *key, struct inode *inode,
+		      uint64_t addr, int owner_tid);
+void futex_dequeue(struct futex_waiter *w);
 /* The call of t has ended: drop its waiters. */
 void futex_wait_end(struct task *t);
 

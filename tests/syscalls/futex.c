@@ -420,4 +420,344 @@ CASE(two_hundred_threads, "futex,clone")
 	CHECK_EQ(total, 2000);
 }
 
+/* ---- FUTEX_WAIT_REQUEUE_PI ---- */
+
+#ifndef FUTEX_LOCK_PI2
+#define FUTEX_LOCK_PI2 13
+#endif
+
+static volatile uint32_t cond_word, pi_word, pi_in, pi_out;
+
+static void *requeue_waiter(void *arg)
+{
+	uint32_t val = cond_word;
+
+	(void)arg;
+	__atomic_fetch_add(&pi_in, 1, __ATOMIC_SEQ_CST);
+	CHECK_EQ(futex(&cond_word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, val, NULL, &pi_word, 0), 0);
+	CHECK_EQ(pi_word & FUTEX_TID_MASK, syscall(SYS_gettid));
+	pi_out++;
+	CHECK_EQ(futex(&pi_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0), 0);
+	return NULL;
+}
+
+static void requeue_all(int waiters, bool locked)
+{
+	pthread_t t[8];
+	int moved = 0;
+
+	pi_in = pi_out = 0;
+	for (int i = 0; i < waiters; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, requeue_waiter, NULL), 0);
+	while (pi_in < (uint32_t)waiters)
+		sched_yield();
+	if (locked)
+		CHECK_EQ(futex(&pi_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), 0);
+	while (moved < waiters) {
+		long r = futex(&cond_word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)100UL, &pi_word,
+			       cond_word);
+
+		CHECK(r >= 0);
+		moved += (int)r;
+		sched_yield();
+	}
+	if (locked) {
+		CHECK_EQ(pi_out, 0);
+		CHECK(pi_word & FUTEX_WAITERS);
+		CHECK_EQ(futex(&pi_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0), 0);
+	}
+	for (int i = 0; i < waiters; i++)
+		pthread_join(t[i], NULL);
+	CHECK_EQ(pi_out, (uint32_t)waiters);
+	CHECK_EQ(pi_word, 0);
+}
+
+CASE(requeue_pi_free_lock, "futex")
+{
+	requeue_all(1, false);
+	requeue_all(5, false);
+}
+
+CASE(requeue_pi_held_lock, "futex")
+{
+	requeue_all(1, true);
+	requeue_all(5, true);
+}
+
+CASE(requeue_pi_errors, "futex")
+{
+	struct timespec past = { 0, 0 };
+	pthread_t t;
+	long r;
+
+	CHECK_ERR(futex(&word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &word, 0), EINVAL);
+	CHECK_ERR(futex(&word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 1, NULL, &word2, 0), EAGAIN);
+	CHECK_ERR(futex(&word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, &past, &word2, 0), ETIMEDOUT);
+	CHECK_ERR(futex(&word, FUTEX_WAIT_REQUEUE_PI_PRIVATE | FUTEX_CLOCK_REALTIME, 0, &past,
+			&word2, 0), ETIMEDOUT);
+	CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &word, 0), EINVAL);
+	CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 2, NULL, &word2, 0), EINVAL);
+	CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, (void *)-1L, &word2, 0), EINVAL);
+	CHECK_ERR(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &word2, 1), EAGAIN);
+	CHECK_EQ(futex(&word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &word2, 0), 0);
+	/* Such waiters and plain calls do not go together. */
+	CHECK_EQ(pthread_create(&t, NULL, requeue_waiter, NULL), 0);
+	do {
+		errno = 0;
+		r = futex(&cond_word, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
+	} while (r == 0);
+	CHECK(r == -1 && errno == EINVAL);
+	CHECK_ERR(futex(&cond_word, FUTEX_REQUEUE_PRIVATE, 1, (void *)1L, &word2, 0), EINVAL);
+	CHECK_ERR(futex(&cond_word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &word2, 0), EINVAL);
+	CHECK_EQ(futex(&cond_word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &pi_word, 0), 1);
+	pthread_join(t, NULL);
+}
+
+static void *requeue_plain(void *arg)
+{
+	(void)arg;
+	CHECK_ERR(futex(&cond_word, FUTEX_WAIT_REQUEUE_PI_PRIVATE, 0, NULL, &pi_word, 0), EAGAIN);
+	return NULL;
+}
+
+/* Requeued and then interrupted by a signal: the caller is to look anew. */
+CASE(requeue_pi_signal, "futex")
+{
+	struct sigaction sa = { .sa_handler = on_tick };
+	pthread_t t;
+
+	sigaction(SIGUSR1, &sa, NULL);
+	CHECK_EQ(futex(&pi_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), 0);
+	CHECK_EQ(pthread_create(&t, NULL, requeue_plain, NULL), 0);
+	while (futex(&cond_word, FUTEX_CMP_REQUEUE_PI_PRIVATE, 1, NULL, &pi_word, 0) == 0)
+		sched_yield();
+	pthread_kill(t, SIGUSR1);
+	pthread_join(t, NULL);
+	CHECK_EQ(futex(&pi_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0), 0);
+	CHECK_EQ(pi_word, 0);
+}
+
+CASE(lock_pi2, "futex")
+{
+	struct timespec past = { 0, 0 }, abs = mono_plus(20);
+
+	CHECK_EQ(futex(&pi_word, FUTEX_LOCK_PI2, 0, &past, NULL, 0), 0);
+	CHECK_EQ(IN_CHILD((void)0), 0);
+	volatile uint32_t *w = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
+				    -1, 0);
+	CHECK_EQ(futex(w, FUTEX_LOCK_PI2, 0, NULL, NULL, 0), 0);
+	CHECK_EQ(IN_CHILD({
+		CHECK_ERR(futex(w, FUTEX_LOCK_PI2, 0, &abs, NULL, 0), ETIMEDOUT);
+		CHECK_ERR(futex(w, FUTEX_LOCK_PI2 | FUTEX_CLOCK_REALTIME, 0, &past, NULL, 0),
+			  ETIMEDOUT);
+		CHECK_ERR(futex(w, FUTEX_TRYLOCK_PI, 0, NULL, NULL, 0), EAGAIN);
+		CHECK_ERR(futex(w, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), EPERM);
+	}), 0);
+	CHECK_EQ(futex(w, FUTEX_UNLOCK_PI, 0, NULL, NULL, 0), 0);
+	CHECK_EQ(*w, 0);
+}
+
+/* ---- futex_wake, futex_wait, futex_requeue ---- */
+
+#define F2_U32 2u
+#define F2_PRIVATE 128u
+#define NR_futex_wake 454
+#define NR_futex_wait 455
+#define NR_futex_requeue 456
+
+static void *wait2(void *arg)
+{
+	uint64_t mask = (uintptr_t)arg;
+
+	CHECK_EQ(syscall(NR_futex_wait, &word, 0, mask, F2_U32 | F2_PRIVATE, NULL, 0), 0);
+	__atomic_fetch_add(&woken, 1, __ATOMIC_SEQ_CST);
+	return NULL;
+}
+
+CASE(futex2_errors, "futex_wake,futex_wait,futex_requeue")
+{
+	struct timespec past = { 0, 0 }, bad = { 0, -1 };
+	struct waitv v[2] = { { 0, (uintptr_t)&word, F2_U32, 0 }, { 0, (uintptr_t)&word2, F2_U32, 0 } };
+
+	word = 0;
+	CHECK_ERR(syscall(NR_futex_wake, &word, 1, 1, 0), EINVAL); /* 8-bit */
+	CHECK_ERR(syscall(NR_futex_wake, &word, 1, 1, 0x40 | F2_U32), EINVAL);
+	CHECK_ERR(syscall(NR_futex_wake, &word, 0, 1, F2_U32), EINVAL);
+	CHECK_ERR(syscall(NR_futex_wake, (char *)(uintptr_t)&word + 1, 1, 1, F2_U32), EINVAL);
+	CHECK_EQ(syscall(NR_futex_wake, &word, 1, 1, F2_U32), 0);
+	CHECK_EQ(syscall(NR_futex_wake, &word, 1, 0, F2_U32), 0);
+	CHECK_ERR(syscall(NR_futex_wait, &word, 1, 1, F2_U32, NULL, 0), EAGAIN);
+	CHECK_ERR(syscall(NR_futex_wait, &word, 0, 0, F2_U32, NULL, 0), EINVAL);
+	CHECK_ERR(syscall(NR_futex_wait, &word, 1L << 32, 1, F2_U32, NULL, 0), EINVAL);
+	CHECK_ERR(syscall(NR_futex_wait, &word, 0, 1, F2_U32, &past, CLOCK_MONOTONIC), ETIMEDOUT);
+	CHECK_ERR(syscall(NR_futex_wait, &word, 0, 1, F2_U32, &past, CLOCK_REALTIME), ETIMEDOUT);
+	CHECK_ERR(syscall(NR_futex_wait, &word, 0, 1, F2_U32, &past, CLOCK_BOOTTIME), EINVAL);
+	CHECK_ERR(syscall(NR_futex_wait, &word, 0, 1, F2_U32, &bad, CLOCK_REALTIME), EINVAL);
+	CHECK_ERR(syscall(NR_futex_requeue, v, 1, 1, 1), EINVAL);
+	CHECK_ERR(syscall(NR_futex_requeue, NULL, 0, 1, 1), EINVAL);
+	CHECK_ERR(syscall(NR_futex_requeue, (void *)8, 0, 1, 1), EFAULT);
+	CHECK_ERR(syscall(NR_futex_requeue, v, 0, -1, 1), EINVAL);
+	CHECK_EQ(syscall(NR_futex_requeue, v, 0, 1, 1), 0);
+	v[0].val = 1;
+	CHECK_ERR(syscall(NR_futex_requeue, v, 0, 1, 1), EAGAIN);
+	v[1].reserved = 1;
+	CHECK_ERR(syscall(NR_futex_requeue, v, 0, 1, 1), EINVAL);
+}
+
+CASE(futex2_wake_and_requeue, "futex_wake,futex_wait,futex_requeue")
+{
+	struct waitv v[2] = { { 0, (uintptr_t)&word, F2_U32 | F2_PRIVATE, 0 },
+			      { 0, (uintptr_t)&word2, F2_U32 | F2_PRIVATE, 0 } };
+	pthread_t t[5];
+	int n = 0;
+
+	for (int i = 0; i < 5; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, wait2, (void *)(i < 2 ? 1UL : 2UL)), 0);
+	while (n < 2)
+		n += (int)syscall(NR_futex_wake, &word, 1, 2 - n, F2_U32 | F2_PRIVATE);
+	CHECK_EQ(syscall(NR_futex_wake, &word, 1, 9, F2_U32 | F2_PRIVATE), 0);
+	CHECK_EQ(syscall(NR_futex_wake, &word, 2, 9, F2_U32), 0); /* a shared one: not these */
+	for (n = 0; n < 3; sched_yield())
+		n += (int)syscall(NR_futex_requeue, v, 0, 0, 3 - n);
+	CHECK_EQ(syscall(NR_futex_wake, &word, 2, 9, F2_U32 | F2_PRIVATE), 0);
+	CHECK_EQ(syscall(NR_futex_wake, &word2, 2, 9, F2_U32 | F2_PRIVATE), 3);
+	for (int i = 0; i < 5; i++)
+		pthread_join(t[i], NULL);
+	CHECK_EQ(woken, 5);
+}
+
+/* ---- keys ---- */
+
+/* A word that is gone cannot be waited on; one that moved has a new private key, but its
+ * shared key stays. */
+CASE(keys_follow_mappings, "futex,mremap,munmap")
+{
+	char *p = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0), *q;
+	volatile uint32_t *sh = (volatile uint32_t *)(void *)(p + 16);
+	int st;
+	pid_t c = fork();
+
+	if (c == 0) {
+		while (futex(sh, FUTEX_WAIT, 0, NULL, NULL, 0) == -1 && errno == EINTR)
+			;
+		_exit(0);
+	}
+	q = mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	q = mremap(p, 8192, 8192, MREMAP_MAYMOVE | MREMAP_FIXED, q);
+	CHECK(q != MAP_FAILED && q != p);
+	CHECK_ERR(futex(sh, FUTEX_WAKE, 1, NULL, NULL, 0), EFAULT);
+	while (futex((uint32_t *)(void *)(q + 16), FUTEX_WAKE, 1, NULL, NULL, 0) == 0)
+		sched_yield();
+	CHECK_EQ(waitpid(c, &st, 0), c);
+	CHECK_EQ(st, 0);
+	munmap(q, 8192);
+	CHECK_ERR(futex((uint32_t *)(void *)(q + 16), FUTEX_WAIT, 0, NULL, NULL, 0), EFAULT);
+}
+
+/* ---- stress ---- */
+
+static pthread_mutex_t *st_mutex;
+static volatile int *st_count;
+
+static void *st_loop(void *arg)
+{
+	for (int i = 0; i < (int)(intptr_t)arg; i++) {
+		int r = pthread_mutex_lock(st_mutex);
+
+		if (r == EOWNERDEAD)
+			CHECK_EQ(pthread_mutex_consistent(st_mutex), 0);
+		else
+			CHECK_EQ(r, 0);
+		++*st_count;
+		CHECK_EQ(pthread_mutex_unlock(st_mutex), 0);
+	}
+	return NULL;
+}
+
+/* Threads of two processes count under a robust lock with priority inheritance. */
+CASE(pi_robust_stress, "futex,set_robust_list")
+{
+	pthread_mutexattr_t a;
+	int st;
+
+	st_mutex = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	st_count = (volatile int *)(void *)((char *)st_mutex + 4096);
+	pthread_mutexattr_init(&a);
+	pthread_mutexattr_setpshared(&a, PTHREAD_PROCESS_SHARED);
+	pthread_mutexattr_setprotocol(&a, PTHREAD_PRIO_INHERIT);
+	pthread_mutexattr_setrobust(&a, PTHREAD_MUTEX_ROBUST);
+	CHECK_EQ(pthread_mutex_init(st_mutex, &a), 0);
+	for (int c = 0; c < 2; c++) {
+		if (fork() == 0) {
+			pthread_t t[3];
+
+			for (int i = 0; i < 3; i++)
+				pthread_create(&t[i], NULL, st_loop, (void *)500L);
+			for (int i = 0; i < 3; i++)
+				pthread_join(t[i], NULL);
+			/* One more, and dies with it. */
+			pthread_mutex_lock(st_mutex);
+			++*st_count;
+			_exit(0);
+		}
+	}
+	for (int c = 0; c < 2; c++) {
+		CHECK(wait(&st) > 0);
+		CHECK_EQ(st, 0);
+	}
+	CHECK_EQ(*st_count, 3002);
+	CHECK_EQ(pthread_mutex_lock(st_mutex), EOWNERDEAD);
+}
+
+static pthread_mutex_t cv_mutex = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t cv = PTHREAD_COND_INITIALIZER;
+static int tokens, taken;
+
+static void *consumer(void *arg)
+{
+	(void)arg;
+	pthread_mutex_lock(&cv_mutex);
+	for (;;) {
+		while (tokens == 0)
+			pthread_cond_wait(&cv, &cv_mutex);
+		if (tokens < 0)
+			break;
+		tokens--;
+		taken++;
+	}
+	pthread_mutex_unlock(&cv_mutex);
+	return NULL;
+}
+
+CASE(condvar_stress, "futex")
+{
+	pthread_t t[4];
+
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, consumer, NULL), 0);
+	for (int i = 0; i < 2000; i++) {
+		pthread_mutex_lock(&cv_mutex);
+		tokens++;
+		pthread_mutex_unlock(&cv_mutex);
+		if (i % 3)
+			pthread_cond_signal(&cv);
+		else
+			pthread_cond_broadcast(&cv);
+	}
+	for (;;) {
+		pthread_mutex_lock(&cv_mutex);
+		if (tokens == 0)
+			break;
+		pthread_mutex_unlock(&cv_mutex);
+		pthread_cond_broadcast(&cv);
+		sched_yield();
+	}
+	tokens = -1;
+	pthread_mutex_unlock(&cv_mutex);
+	pthread_cond_broadcast(&cv);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	CHECK_EQ(taken, 2000);
+}
+
 MAIN()

@@ -691,7 +691,8 @@ Test(signal, futex_wait_wake_requeue)
 	cr_assert_eq(wait_on(T, a, 1), -LX_EPARK);
 	cr_assert_eq(wait_on(&tasks[2], a, 1), -LX_EPARK);
 	cr_assert_eq(futex_wake(&tasks[0], a, true, 9, ~0u), 0); /* shared meets no private */
-	cr_assert_eq(futex_requeue(&tasks[0], a, b, false, 1, 1, &one), 2);
+	cr_assert_eq(futex_requeue(&tasks[0], &(struct futex_place){ a, false },
+					 &(struct futex_place){ b, false }, 1, 1, &one), 2);
 	cr_assert_eq(T->state, TASK_READY);
 	cr_assert_eq(wait_on(T, a, 1), 0);
 	cr_assert_eq(futex_wake(&tasks[0], a, false, 1, ~0u), 0);
