@@ -31,7 +31,7 @@ static const struct arg_def globals[] = {
 	{ "log-format", 0, ARG_TEXT, &raw.log_format, "text (default) or json" },
 	{ "debug", 0, ARG_FLAG, &raw.debug, "more detail in the debug log" },
 	{ "debug-log", 0, ARG_TEXT, &raw.debug_log, "file for the runtime's own log" },
-	{ "strace", 0, ARG_OPTIONAL, &raw.strace, "print system calls: all, or open,read,... or !futex" },
+	{ "strace", 0, ARG_OPTIONAL, &raw.strace, "print system calls: all, or open,%file,... or !futex" },
 	{ "platform", 0, ARG_TEXT, &raw.platform, "unotify (default)" },
 	{ "network", 0, ARG_TEXT, &raw.network, "none (default) or host" },
 	{ "overlay2", 0, ARG_TEXT, &raw.overlay, "root:memory or none (default): where changes of the root go" },

@@ -49,7 +49,11 @@ const struct syscall_table *syscall_table(void)
 		.trace_call_free = trace_call_free,
 		.trace_enter = trace_enter,
 		.trace_exit = trace_exit,
+		.trace_park = trace_park,
+		.trace_break = trace_break,
 		.trace_abandon = trace_abandon,
+		.trace_siginfo = trace_siginfo,
+		.trace_quote = trace_quote,
 	};
 
 	return &table;

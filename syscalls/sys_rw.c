@@ -289,7 +289,7 @@ long sys_fallocate(struct task *t, const struct fallocate_args *a)
 		return -LX_EFBIG;
 	if (!(a->mode & LX_FALLOC_FL_KEEP_SIZE) &&
 	    (uint64_t)(a->offset + a->len) > rlimit_cur(t, LX_RLIMIT_FSIZE)) {
-		signal_send_task(t, LX_SIGXFSZ, NULL);
+		signal_send_self(t, LX_SIGXFSZ);
 		return -LX_EFBIG;
 	}
 	return f->ops->fallocate ? f->ops->fallocate(f, a->mode, a->offset, a->len)

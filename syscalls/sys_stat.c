@@ -153,7 +153,10 @@ long sys_statx(struct task *t, const struct statx_args *a)
 	s.stx_atime = stamp(st.atime);
 	s.stx_mtime = stamp(st.mtime);
 	s.stx_ctime = stamp(st.ctime);
-	if (st.btime.sec || st.btime.nsec) {
+	/* As the file systems of Linux that have a time of birth, and multigrain times. */
+	if (!(a->mask & (LX_STATX_MTIME | LX_STATX_CTIME)))
+		s.stx_mask &= ~(uint32_t)(LX_STATX_MTIME | LX_STATX_CTIME);
+	if ((a->mask & LX_STATX_BTIME) && (st.btime.sec || st.btime.nsec)) {
 		s.stx_mask |= LX_STATX_BTIME;
 		s.stx_btime = stamp(st.btime);
 	}

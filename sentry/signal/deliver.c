@@ -113,6 +113,8 @@ static enum next_step next_signal(struct task *t, struct ksiginfo *info,
 		if (!take_synchronous(t, info) && !signal_take(t, ~t->sigmask, info))
 			return NEXT_NONE;
 		signo = info->signo;
+		if (t->k->strace)
+			strace_signal(t, info);
 		a = &t->sighand->act[signo];
 		if (a->handler == LX_SIG_IGN)
 			continue;

@@ -207,8 +207,11 @@ static int send(struct task *t, bool group, int signo, const struct ksiginfo *gi
 	if (tg->exiting || tg->zombie)
 		return 0;
 	cancel_opposites(tg, signo);
-	if (send_ignored(t, signo, force))
+	if (send_ignored(t, signo, force)) {
+		if (tg->k->strace)
+			strace_ignored(t, &info);
 		return SEND_IGNORED;
+	}
 	if (signo == LX_SIGKILL) {
 		kill_process(tg);
 		return 0;
@@ -230,6 +233,14 @@ int signal_send_task(struct task *t, int signo, const struct ksiginfo *info)
 	int r = t->state != TASK_DEAD ? send(t, false, signo, info) : 0;
 
 	return r == SEND_IGNORED ? 0 : r;
+}
+
+int signal_send_self(struct task *t, int signo)
+{
+	struct ksiginfo info;
+
+	siginfo_init_user(&info, t, signo, LX_SI_USER);
+	return signal_send_task(t, signo, &info);
 }
 
 int signal_send_group(struct tgroup *tg, int signo, const struct ksiginfo *info)

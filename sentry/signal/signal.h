@@ -75,6 +75,8 @@ unsigned siguser_count(uint32_t uid);
  * 0 or -LX_EAGAIN (RLIMIT_SIGPENDING, real-time only). No permission check. */
 int signal_send_task(struct task *t, int signo, const struct ksiginfo *info);
 int signal_send_group(struct tgroup *tg, int signo, const struct ksiginfo *info);
+/* What t did itself, as SIGXFSZ: the siginfo is that of kill(2) by t. */
+int signal_send_self(struct task *t, int signo);
 /* For POSIX timers: to tg, or to thread t when not NULL. 1: dropped because ignored. */
 int signal_send_timer(struct tgroup *tg, struct task *t, int signo,
 		      const struct ksiginfo *info);

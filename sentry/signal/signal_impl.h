@@ -5,6 +5,7 @@
 #include <stdbool.h>
 
 #include "sentry/signal/signal.h"
+#include "sentry/task/sched.h"
 #include "sentry/task/task.h"
 #include "syscalls/abi/lx_signal.h"
 

@@ -72,6 +72,8 @@ void stop_enter(struct task *t, long result, bool is_syscall)
 	t->stop_result = result;
 	t->stop_is_syscall = is_syscall;
 	t->stop_return = true;
+	if (t->k->strace)
+		strace_stopped(t, t->tg->stop_sig);
 	stop_check(t->tg, NULL);
 }
 

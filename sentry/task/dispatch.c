@@ -96,6 +96,8 @@ static bool finish(struct task *t, long r)
 	if (r == -LX_EPARK && !t->killed) {
 		t->state = TASK_PARKED;
 		t->nvcsw++;
+		if (t->strace_open)
+			strace_park(t);
 		return false;
 	}
 	if (t->killed)
@@ -133,6 +135,8 @@ static bool serve_syscall(struct task *t)
 		if ((t->seccomp_mode || t->sud.on) && call_refused(t, &result))
 			return finish(t, result);
 		t->call_fn = t->restart_fn;
+		if (t->k->strace)
+			strace_enter(t);
 		return run_call(t);
 	}
 	if (t->restart.ptr_free)

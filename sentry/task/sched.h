@@ -21,5 +21,12 @@ void kernel_end_tasks(struct kernel *k);
 /* --strace */
 int strace_init(struct kernel *k, const struct kernel_params *p);
 void strace_fini(struct kernel *k);
+/* From now on the calls of filter (as for --strace) go to fd, which is the kernel's from
+ * here; filter NULL: tracing ends. 0, -LX_EINVAL (fd stays the caller's), -LX_ENOMEM. */
+int strace_switch(struct kernel *k, const char *filter, int fd);
+/* A signal is about to be acted on; one was ignored; t stops. Only when k->strace is set. */
+void strace_signal(struct task *t, const struct ksiginfo *info);
+void strace_ignored(struct task *t, const struct ksiginfo *info);
+void strace_stopped(struct task *t, int signo);
 
 #endif

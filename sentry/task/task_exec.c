@@ -182,6 +182,8 @@ static void become_leader(struct task *t)
 			c->parent_tid = tg->tgid;
 	pid_del_task(t);
 	pid_del_task(old);
+	if (t->k->strace)
+		strace_superseded(t, tg->tgid);
 	t->tid = tg->tgid;
 	pid_add_task(t);
 	tg->leader = t;
@@ -416,10 +418,12 @@ static bool enter_image(struct task *t)
 	plat_thread_set_fpstate(t->pt, NULL, 0);
 	plat_batch_add(&t->batch, (struct plat_cmd){ .op = PLAT_CMD_SET_FS, .fd = -1 });
 	plat_batch_add(&t->batch, (struct plat_cmd){ .op = PLAT_CMD_SET_GS, .fd = -1 });
-	t->exec = NULL;
-	exec_state_free(x);
 	if (t->strace_open)
 		strace_exit(t, -LX_ERAN);
+	else if (t->k->strace && t->tg->ncalls == 0)
+		strace_spawned(t, img->sp);
+	t->exec = NULL;
+	exec_state_free(x);
 	t->batch_of_call = false;
 	return task_to_guest(t, 0, false);
 }

@@ -71,6 +71,12 @@ void task_exec_abort(struct task *t);
 /* ---- strace.c ---- */
 void strace_enter(struct task *t);
 void strace_exit(struct task *t, long result);
+/* The call waits. */
+void strace_park(struct task *t);
+/* A process that was not forked runs its image now; its stack is at sp. */
+void strace_spawned(struct task *t, uint64_t sp);
+/* t's execve is about to give it the process's id. */
+void strace_superseded(struct task *t, int tgid);
 /* The task ends: finish an open line, tell its status. */
 void strace_gone(struct task *t);
 void strace_free(struct task *t);
@@ -81,6 +87,7 @@ void strace_free(struct task *t);
 void batch_drop(struct plat_batch *b);
 /* One line to the trace file. */
 void strace_write(int fd, const char *line, size_t len);
+void strace_close(int fd);
 /* Give up the CPU for a moment. */
 void task_yield(void);
 

@@ -151,7 +151,7 @@ int vfs_chown(struct task *t, const struct path *p, uint32_t uid, uint32_t gid)
 static int check_fsize(struct task *t, const struct inode *i, int64_t size)
 {
 	if ((uint64_t)size > i->size && (uint64_t)size > rlimit_cur(t, LX_RLIMIT_FSIZE)) {
-		signal_send_task(t, LX_SIGXFSZ, NULL);
+		signal_send_self(t, LX_SIGXFSZ);
 		return -LX_EFBIG;
 	}
 	return 0;

@@ -187,7 +187,7 @@ static int64_t write_room(struct task *t, int64_t pos, size_t want)
 	if (limit == LX_RLIM_INFINITY || want == 0)
 		return (int64_t)want;
 	if ((uint64_t)pos >= limit) {
-		signal_send_task(t, LX_SIGXFSZ, NULL);
+		signal_send_self(t, LX_SIGXFSZ);
 		return -LX_EFBIG;
 	}
 	return limit - (uint64_t)pos < want ? (int64_t)(limit - (uint64_t)pos) : (int64_t)want;

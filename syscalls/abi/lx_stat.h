@@ -80,6 +80,8 @@ struct lx_statx {
 _Static_assert(sizeof(struct lx_statx) == 256, "statx");
 
 #define LX_STATX_BASIC_STATS 0x7ffu
+#define LX_STATX_MTIME 0x40u
+#define LX_STATX_CTIME 0x80u
 #define LX_STATX_BTIME 0x800u
 #define LX_STATX_MNT_ID 0x1000u
 #define LX_STATX__RESERVED 0x80000000u

@@ -18,9 +18,13 @@ struct trace_io {
 	void *ctx;
 	/* All of len bytes, or -errno. May be NULL: pointers are then shown bare. */
 	int (*read)(void *ctx, uint64_t addr, void *buf, size_t len);
-	/* One line without a newline, not terminated. */
-	void (*emit)(void *ctx, const char *line, size_t len);
+	/* Text without newlines, not terminated; how: TRACE_EMIT_. */
+	void (*emit)(void *ctx, const char *text, size_t len, unsigned how);
+	unsigned column; /* where a line begins, after the caller's prefix; 0: results are
+			  * not aligned */
 };
+#define TRACE_EMIT_START 1u /* a new line */
+#define TRACE_EMIT_END 2u   /* the line ends here */
 
 struct syscall_table {
 	/* 0 or more, -LX_E…, or an internal code (-LX_ERESTARTSYS, -LX_EPARK, -LX_ERAN). */
@@ -36,7 +40,11 @@ struct syscall_table {
 	void (*trace_enter)(struct trace_call *c, const struct trace_filter *f,
 			    const struct trace_io *io, uint64_t nr, const uint64_t args[6]);
 	void (*trace_exit)(struct trace_call *c, const struct trace_io *io, long result);
+	void (*trace_park)(struct trace_call *c, const struct trace_io *io);
+	void (*trace_break)(struct trace_call *c);
 	void (*trace_abandon)(struct trace_call *c, const struct trace_io *io);
+	size_t (*trace_siginfo)(const unsigned char info[128], char *out, size_t size);
+	size_t (*trace_quote)(const char *s, size_t len, char *out, size_t size);
 };
 
 #endif

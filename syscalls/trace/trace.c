@@ -19,6 +19,28 @@ struct trace_filter {
 	bool wanted[SYSCALL_NR_END];
 };
 
+/* One name or class of a list. False: unknown. */
+static bool filter_set(struct trace_filter *f, const char *name, bool wanted)
+{
+	const struct syscall_desc *d;
+	bool any = false;
+
+	if (name[0] == '%') {
+		for (uint32_t nr = 0; nr < SYSCALL_NR_END; nr++) {
+			d = syscall_lookup(nr);
+			if (d == NULL || !trace_in_class(d, name + 1))
+				continue;
+			f->wanted[nr] = wanted;
+			any = true;
+		}
+		return any;
+	}
+	d = syscall_lookup_name(name);
+	if (d != NULL)
+		f->wanted[d->nr] = wanted;
+	return d != NULL;
+}
+
 struct trace_filter *trace_filter_new(const char *list)
 {
 	struct trace_filter *f = calloc(1, sizeof(*f));
@@ -32,16 +54,13 @@ struct trace_filter *trace_filter_new(const char *list)
 	memset(f->wanted, f->unknown, sizeof(f->wanted));
 	while (*list != '\0') {
 		size_t len = strcspn(list, ",");
-		const struct syscall_desc *d;
 
 		if (len >= sizeof(name))
 			goto bad;
 		memcpy(name, list, len);
 		name[len] = '\0';
-		d = syscall_lookup_name(name);
-		if (d == NULL)
+		if (!filter_set(f, name, !negated))
 			goto bad;
-		f->wanted[d->nr] = !negated;
 		list += len;
 		list += *list == ',';
 	}
@@ -81,7 +100,7 @@ void trace_puts(struct trace_call *c, const char *s)
 void trace_printf(struct trace_call *c, const char *fmt, ...)
 {
 	/* Room is kept for the end of the line: ...) = -1 EOPNOTSUPP (text). */
-	size_t room = sizeof(c->line) - 128 - c->len;
+	size_t room = sizeof(c->line) - (c->tail ? 1 : TRACE_TAIL_ROOM) - c->len;
 	va_list ap;
 	int n;
 
@@ -105,13 +124,36 @@ static bool shown_at_entry(enum arg_kind kind)
 	/* For most of what goes both ways, what goes in tells more. */
 	static const enum arg_kind late[] = {
 		ARG_KIND_iovec_out,   ARG_KIND_msghdr_out, ARG_KIND_mmsghdr_out,
-		ARG_KIND_inout_i32,   ARG_KIND_pollfds,
+		ARG_KIND_inout_i32,   ARG_KIND_mmsghdr_in,
 	};
 
 	for (size_t i = 0; i < sizeof(late) / sizeof(late[0]); i++)
 		if (late[i] == kind)
 			return false;
 	return arg_kind_info(kind)->dir != ARG_DIR_OUT;
+}
+
+/* One argument with the separator before it. False: not before the call's end. */
+static bool format_arg(struct trace_fmt *f)
+{
+	struct trace_call *c = f->c;
+	enum arg_kind kind = c->desc->args[f->arg].kind;
+	uint64_t v = trace_narrow(arg_kind_info(kind)->class, c->regs[f->arg]);
+	size_t before = c->len;
+	enum trace_step step;
+
+	if (f->arg > 0)
+		trace_puts(c, ", ");
+	step = trace_special(f, v);
+	if (step == TRACE_BY_KIND && !f->exiting && !shown_at_entry(kind))
+		step = TRACE_LATER;
+	if (step == TRACE_BY_KIND)
+		trace_arg(f, kind, c->regs[f->arg]);
+	if ((step == TRACE_LATER || step == TRACE_NO_MORE) && !c->cut)
+		c->len = before;
+	if (step == TRACE_LAST || step == TRACE_NO_MORE)
+		c->next = c->desc->nargs;
+	return step != TRACE_LATER;
 }
 
 static void format_args(struct trace_fmt *f)
@@ -127,14 +169,9 @@ static void format_args(struct trace_fmt *f)
 		return;
 	}
 	for (; c->next < c->desc->nargs; c->next++) {
-		enum arg_kind kind = c->desc->args[c->next].kind;
-
-		if (!f->exiting && !shown_at_entry(kind))
-			return;
 		f->arg = c->next;
-		if (f->arg > 0)
-			trace_puts(c, ", ");
-		trace_arg(f, kind, c->regs[f->arg]);
+		if (!format_arg(f))
+			return;
 	}
 }
 
@@ -153,7 +190,7 @@ static void remember_length(struct trace_fmt *f)
 void trace_enter(struct trace_call *c, const struct trace_filter *f, const struct trace_io *io,
 		 uint64_t nr, const uint64_t args[6])
 {
-	const struct syscall_desc *d = syscall_lookup(nr);
+	const struct syscall_desc *d = syscall_lookup(nr), *before = c->desc;
 	struct trace_fmt fmt = { .c = c, .io = io };
 
 	if (c->open || !filter_wants(f, d))
@@ -163,13 +200,15 @@ void trace_enter(struct trace_call *c, const struct trace_filter *f, const struc
 	memcpy(c->regs, args, sizeof(c->regs));
 	c->old_len = 0;
 	c->next = 0;
-	c->len = 0;
-	c->cut = false;
+	c->len = c->sent = 0;
+	c->cut = c->tail = c->shown = c->broken = false;
 	c->open = true;
 	if (d != NULL)
 		trace_printf(c, "%s(", d->name);
 	else
 		trace_printf(c, "syscall_%#llx(", (unsigned long long)nr);
+	if (d != NULL && d->nargs == 0)
+		trace_no_args(&fmt, before);
 	remember_length(&fmt);
 	format_args(&fmt);
 }
@@ -190,67 +229,92 @@ static const char *restart_text(long error)
 	}
 }
 
-static bool result_is_address(const struct syscall_desc *d)
-{
-	static const char *const names[] = { "mmap", "brk", "mremap", "shmat" };
-
-	for (size_t i = 0; d != NULL && i < sizeof(names) / sizeof(names[0]); i++)
-		if (strcmp(d->name, names[i]) == 0)
-			return true;
-	return false;
-}
-
 static bool result_is_exec(const struct syscall_desc *d)
 {
 	return d != NULL && strncmp(d->name, "execve", 6) == 0;
 }
 
-static void format_result(const struct trace_call *c, long result, char *out, size_t size)
+static void format_result(struct trace_fmt *f)
 {
+	struct trace_call *c = f->c;
+	long result = f->result;
 	const char *text;
 
 	if (result >= 0 || result < -LX_MAX_ERRNO) {
-		snprintf(out, size, result_is_address(c->desc) ? "%#lx" : "%ld", result);
+		trace_result(f);
 		return;
 	}
 	text = restart_text(-result);
 	if (result == -LX_ERAN)
 		text = result_is_exec(c->desc) ? "0" : "?";
-	if (text != NULL) {
-		snprintf(out, size, "%s", text);
-		return;
-	}
-	if (strerrorname_np((int)-result) == NULL) {
-		snprintf(out, size, "%ld", result);
-		return;
-	}
-	snprintf(out, size, "-1 %s (%s)", strerrorname_np((int)-result),
-		 strerrordesc_np((int)-result));
+	if (text != NULL)
+		trace_puts(c, text);
+	else if (strerrorname_np((int)-result) == NULL)
+		trace_printf(c, "%ld", result);
+	else
+		trace_printf(c, "-1 %s (%s)", strerrorname_np((int)-result),
+			     strerrordesc_np((int)-result));
 }
 
-static void finish(struct trace_call *c, const struct trace_io *io, const char *result)
+/* The part of the line that was not shown yet, and the line's end. */
+static void finish(struct trace_fmt *f, const char *result)
 {
-	int n = snprintf(c->line + c->len, sizeof(c->line) - c->len, "%s) = %s",
-			 c->cut ? "..." : "", result);
+	struct trace_call *c = f->c;
+	size_t column;
 
-	if (n > 0)
-		c->len += (size_t)n;
-	if (c->len >= sizeof(c->line))
-		c->len = sizeof(c->line) - 1;
+	c->tail = true;
+	if (c->cut) {
+		c->cut = false;
+		trace_puts(c, "...");
+	}
+	trace_puts(c, ")");
+	column = f->io->column + c->len + 1;
+	trace_printf(c, "%*s= ", (int)(f->io->column > 0 && column < 40 ? 40 - column + 1 : 1), "");
+	if (result != NULL)
+		trace_puts(c, result);
+	else
+		format_result(f);
 	c->open = false;
-	io->emit(io->ctx, c->line, c->len);
+	f->io->emit(f->io->ctx, c->line + c->sent, c->len - c->sent,
+		    TRACE_EMIT_END | (c->shown && !c->broken ? 0 : TRACE_EMIT_START));
+}
+
+/* Somebody else's line came between: what is left begins a line of its own. */
+static void resume_line(struct trace_call *c)
+{
+	if (!c->broken)
+		return;
+	c->len = c->sent = 0;
+	c->cut = false;
+	if (c->desc != NULL)
+		trace_printf(c, "<... %s resumed>", c->desc->name);
+	else
+		trace_printf(c, "<... syscall_%#llx resumed>", (unsigned long long)c->nr);
 }
 
 void trace_exit(struct trace_call *c, const struct trace_io *io, long result)
 {
 	struct trace_fmt fmt = { .c = c, .io = io, .exiting = true, .result = result };
-	char text[112];
 
 	if (!c->open || result == -LX_EPARK)
 		return;
+	resume_line(c);
 	format_args(&fmt);
-	format_result(c, result, text, sizeof(text));
-	finish(c, io, text);
+	finish(&fmt, NULL);
+}
+
+void trace_park(struct trace_call *c, const struct trace_io *io)
+{
+	if (!c->open || c->shown)
+		return;
+	c->shown = true;
+	c->sent = c->len;
+	io->emit(io->ctx, c->line, c->len, TRACE_EMIT_START);
+}
+
+void trace_break(struct trace_call *c)
+{
+	c->broken = c->open && c->shown;
 }
 
 void trace_abandon(struct trace_call *c, const struct trace_io *io)
@@ -260,6 +324,39 @@ void trace_abandon(struct trace_call *c, const struct trace_io *io)
 
 	if (!c->open)
 		return;
+	resume_line(c);
 	format_args(&fmt);
-	finish(c, io, "?");
+	finish(&fmt, "?");
+}
+
+/* ---- pieces of lines for others ---- */
+
+static size_t take_piece(struct trace_call *c, char *out, size_t size)
+{
+	size_t n = c->len < size ? c->len : size;
+
+	memcpy(out, c->line, n);
+	trace_call_free(c);
+	return n;
+}
+
+size_t trace_siginfo(const unsigned char info[128], char *out, size_t size)
+{
+	struct trace_call *c = trace_call_new();
+
+	if (c == NULL)
+		return 0;
+	trace_f_siginfo(c, info);
+	return take_piece(c, out, size);
+}
+
+size_t trace_quote(const char *s, size_t len, char *out, size_t size)
+{
+	struct trace_call *c = trace_call_new();
+
+	if (c == NULL)
+		return 0;
+	trace_quoted(c, (const unsigned char *)s, len < TRACE_STR_MAX ? len : TRACE_STR_MAX);
+	trace_puts(c, len > TRACE_STR_MAX ? "..." : "");
+	return take_piece(c, out, size);
 }

@@ -7,32 +7,25 @@
 
 #include "syscalls/trace/trace_impl.h"
 
-struct named {
-	uint64_t value;
-	const char *name;
-};
-
 /* clang-format off */
 static const struct named names_o_flags[] = {
-	{ 1, "O_WRONLY" },
-	{ 2, "O_RDWR" },
-	{ 0x40, "O_CREAT" },
-	{ 0x80, "O_EXCL" },
-	{ 0x100, "O_NOCTTY" },
-	{ 0x200, "O_TRUNC" },
-	{ 0x400, "O_APPEND" },
-	{ 0x800, "O_NONBLOCK" },
+	{ 64, "O_CREAT" },
+	{ 128, "O_EXCL" },
+	{ 256, "O_NOCTTY" },
+	{ 512, "O_TRUNC" },
+	{ 1024, "O_APPEND" },
+	{ 2048, "O_NONBLOCK" },
 	{ 0x101000, "O_SYNC" },
 	{ 0x1000, "O_DSYNC" },
-	{ 0x2000, "O_ASYNC" },
-	{ 0x4000, "O_DIRECT" },
+	{ 0x2000, "FASYNC" },
 	{ 0x8000, "O_LARGEFILE" },
-	{ 0x410000, "O_TMPFILE" },
-	{ 0x10000, "O_DIRECTORY" },
 	{ 0x20000, "O_NOFOLLOW" },
 	{ 0x40000, "O_NOATIME" },
 	{ 0x80000, "O_CLOEXEC" },
 	{ 0x200000, "O_PATH" },
+	{ 0x410000, "O_TMPFILE" },
+	{ 0x10000, "O_DIRECTORY" },
+	{ 0x4000, "O_DIRECT" },
 };
 static const struct named names_access_mode[] = {
 	{ 4, "R_OK" },
@@ -66,9 +59,9 @@ static const struct named names_whence[] = {
 };
 static const struct named names_ioctl_cmd[] = {
 	{ 0x5401, "TCGETS" },
-	{ 0x5402, "TCSETS" },
-	{ 0x5403, "TCSETSW" },
-	{ 0x5404, "TCSETSF" },
+	{ 0x5402, "SNDCTL_TMR_START or TCSETS" },
+	{ 0x5403, "SNDCTL_TMR_STOP or TCSETSW" },
+	{ 0x5404, "SNDCTL_TMR_CONTINUE or TCSETSF" },
 	{ 0x5409, "TCSBRK" },
 	{ 0x540a, "TCXONC" },
 	{ 0x540b, "TCFLSH" },
@@ -94,7 +87,7 @@ static const struct named names_ioctl_cmd[] = {
 	{ 0x8921, "SIOCGIFMTU" },
 	{ 0x8927, "SIOCGIFHWADDR" },
 	{ 0x8933, "SIOCGIFINDEX" },
-	{ 0x40049409, "FICLONE" },
+	{ 0x40049409, "BTRFS_IOC_CLONE or FICLONE" },
 	{ 0x80086601, "FS_IOC_GETFLAGS" },
 	{ 0x40086602, "FS_IOC_SETFLAGS" },
 };
@@ -151,7 +144,6 @@ static const struct named names_rename_flags[] = {
 	{ 4, "RENAME_WHITEOUT" },
 };
 static const struct named names_statx_mask[] = {
-	{ 0xfff, "STATX_ALL" },
 	{ 0x7ff, "STATX_BASIC_STATS" },
 	{ 1, "STATX_TYPE" },
 	{ 2, "STATX_MODE" },
@@ -253,16 +245,18 @@ static const struct named names_in_mask[] = {
 };
 static const struct named names_efd_flags[] = {
 	{ 1, "EFD_SEMAPHORE" },
-	{ 0x800, "EFD_NONBLOCK" },
 	{ 0x80000, "EFD_CLOEXEC" },
+	{ 0x800, "EFD_NONBLOCK" },
 };
 static const struct named names_sfd_flags[] = {
-	{ 0x800, "SFD_NONBLOCK" },
 	{ 0x80000, "SFD_CLOEXEC" },
+	{ 0x800, "SFD_NONBLOCK" },
 };
 static const struct named names_tfd_flags[] = {
-	{ 0x800, "TFD_NONBLOCK" },
+	{ 1, "TFD_TIMER_ABSTIME" },
+	{ 2, "TFD_TIMER_CANCEL_ON_SET" },
 	{ 0x80000, "TFD_CLOEXEC" },
+	{ 0x800, "TFD_NONBLOCK" },
 };
 static const struct named names_tfd_settime_flags[] = {
 	{ 1, "TFD_TIMER_ABSTIME" },
@@ -292,9 +286,6 @@ static const struct named names_prot[] = {
 	{ 0x2000000, "PROT_GROWSUP" },
 };
 static const struct named names_map_flags[] = {
-	{ 3, "MAP_SHARED_VALIDATE" },
-	{ 1, "MAP_SHARED" },
-	{ 2, "MAP_PRIVATE" },
 	{ 0x10, "MAP_FIXED" },
 	{ 0x20, "MAP_ANONYMOUS" },
 	{ 0x40, "MAP_32BIT" },
@@ -391,7 +382,7 @@ static const struct named names_sig_how[] = {
 };
 static const struct named names_wait_options[] = {
 	{ 1, "WNOHANG" },
-	{ 2, "WUNTRACED" },
+	{ 2, "WSTOPPED" },
 	{ 4, "WEXITED" },
 	{ 8, "WCONTINUED" },
 	{ 0x1000000, "WNOWAIT" },
@@ -469,7 +460,7 @@ static const struct named names_rlimit_resource[] = {
 };
 static const struct named names_rusage_who[] = {
 	{ 0, "RUSAGE_SELF" },
-	{ UINT64_MAX, "RUSAGE_CHILDREN" },
+	{ UINT32_MAX, "RUSAGE_CHILDREN" },
 	{ 1, "RUSAGE_THREAD" },
 };
 static const struct named names_prio_which[] = {
@@ -491,18 +482,34 @@ static const struct named names_prctl_option[] = {
 	{ 2, "PR_GET_PDEATHSIG" },
 	{ 3, "PR_GET_DUMPABLE" },
 	{ 4, "PR_SET_DUMPABLE" },
+	{ 5, "PR_GET_UNALIGN" },
+	{ 6, "PR_SET_UNALIGN" },
 	{ 7, "PR_GET_KEEPCAPS" },
 	{ 8, "PR_SET_KEEPCAPS" },
+	{ 9, "PR_GET_FPEMU" },
+	{ 10, "PR_SET_FPEMU" },
+	{ 11, "PR_GET_FPEXC" },
+	{ 12, "PR_SET_FPEXC" },
+	{ 13, "PR_GET_TIMING" },
+	{ 14, "PR_SET_TIMING" },
 	{ 15, "PR_SET_NAME" },
 	{ 16, "PR_GET_NAME" },
+	{ 19, "PR_GET_ENDIAN" },
+	{ 20, "PR_SET_ENDIAN" },
 	{ 21, "PR_GET_SECCOMP" },
 	{ 22, "PR_SET_SECCOMP" },
 	{ 23, "PR_CAPBSET_READ" },
 	{ 24, "PR_CAPBSET_DROP" },
+	{ 25, "PR_GET_TSC" },
+	{ 26, "PR_SET_TSC" },
 	{ 27, "PR_GET_SECUREBITS" },
 	{ 28, "PR_SET_SECUREBITS" },
 	{ 29, "PR_SET_TIMERSLACK" },
 	{ 30, "PR_GET_TIMERSLACK" },
+	{ 31, "PR_TASK_PERF_EVENTS_DISABLE" },
+	{ 32, "PR_TASK_PERF_EVENTS_ENABLE" },
+	{ 33, "PR_MCE_KILL" },
+	{ 34, "PR_MCE_KILL_GET" },
 	{ 35, "PR_SET_MM" },
 	{ 36, "PR_SET_CHILD_SUBREAPER" },
 	{ 37, "PR_GET_CHILD_SUBREAPER" },
@@ -511,9 +518,28 @@ static const struct named names_prctl_option[] = {
 	{ 40, "PR_GET_TID_ADDRESS" },
 	{ 41, "PR_SET_THP_DISABLE" },
 	{ 42, "PR_GET_THP_DISABLE" },
+	{ 43, "PR_MPX_ENABLE_MANAGEMENT" },
+	{ 44, "PR_MPX_DISABLE_MANAGEMENT" },
+	{ 45, "PR_SET_FP_MODE" },
+	{ 46, "PR_GET_FP_MODE" },
 	{ 47, "PR_CAP_AMBIENT" },
+	{ 50, "PR_SVE_SET_VL" },
+	{ 51, "PR_SVE_GET_VL" },
 	{ 52, "PR_GET_SPECULATION_CTRL" },
 	{ 53, "PR_SET_SPECULATION_CTRL" },
+	{ 54, "PR_PAC_RESET_KEYS" },
+	{ 55, "PR_SET_TAGGED_ADDR_CTRL" },
+	{ 56, "PR_GET_TAGGED_ADDR_CTRL" },
+	{ 57, "PR_SET_IO_FLUSHER" },
+	{ 58, "PR_GET_IO_FLUSHER" },
+	{ 59, "PR_SET_SYSCALL_USER_DISPATCH" },
+	{ 60, "PR_PAC_SET_ENABLED_KEYS" },
+	{ 61, "PR_PAC_GET_ENABLED_KEYS" },
+	{ 62, "PR_SCHED_CORE" },
+	{ 65, "PR_SET_MDWE" },
+	{ 66, "PR_GET_MDWE" },
+	{ 67, "PR_SET_MEMORY_MERGE" },
+	{ 68, "PR_GET_MEMORY_MERGE" },
 	{ 0x53564d41, "PR_SET_VMA" },
 	{ 0x59616d61, "PR_SET_PTRACER" },
 };
@@ -565,8 +591,8 @@ static const struct named names_sock_family[] = {
 	{ 40, "AF_VSOCK" },
 };
 static const struct named names_sock_flags[] = {
-	{ 0x800, "SOCK_NONBLOCK" },
 	{ 0x80000, "SOCK_CLOEXEC" },
+	{ 0x800, "SOCK_NONBLOCK" },
 };
 static const struct named names_sock_type[] = {
 	{ 1, "SOCK_STREAM" },
@@ -632,7 +658,7 @@ static const char *const signals[] = {
 	"SIGBUS",  "SIGFPE",  "SIGKILL",   "SIGUSR1",	"SIGSEGV",   "SIGUSR2", "SIGPIPE",
 	"SIGALRM", "SIGTERM", "SIGSTKFLT", "SIGCHLD",	"SIGCONT",   "SIGSTOP", "SIGTSTP",
 	"SIGTTIN", "SIGTTOU", "SIGURG",	   "SIGXCPU",	"SIGXFSZ",   "SIGVTALRM", "SIGPROF",
-	"SIGWINCH", "SIGIO",  "SIGPWR",	   "SIGSYS",
+	"SIGWINCH", "SIGIO",  "SIGPWR",	   "SIGSYS",	"SIGRTMIN",
 };
 
 struct symbols {
@@ -640,77 +666,76 @@ struct symbols {
 	size_t count;
 	bool bits;
 	const char *none; /* what 0 is called, or NULL */
+	const char *odd;  /* said of what has no name, or NULL */
 };
 
-#define BITS(kind, zero)                                                                           \
-	[ARG_KIND_##kind] = { names_##kind, sizeof(names_##kind) / sizeof(names_##kind[0]), true,  \
-			      zero }
-#define ENUM(kind)                                                                                 \
-	[ARG_KIND_##kind] = { names_##kind, sizeof(names_##kind) / sizeof(names_##kind[0]), false, \
-			      NULL }
+#define BITS(kind, zero, odd)                                                                      \
+	[ARG_KIND_##kind] = { TRACE_NAMES(names_##kind), true, zero, odd }
+#define ENUM(kind, odd)                                                                            \
+	[ARG_KIND_##kind] = { TRACE_NAMES(names_##kind), false, NULL, odd }
 
 static const struct symbols symbols[ARG_KIND_COUNT] = {
-	BITS(o_flags, "O_RDONLY"),
-	BITS(access_mode, "F_OK"),
-	BITS(falloc_mode, NULL),
-	BITS(at_flags, NULL),
-	ENUM(whence),
-	ENUM(ioctl_cmd),
-	ENUM(fcntl_cmd),
-	BITS(flock_cmd, NULL),
-	ENUM(fadvice),
-	BITS(xattr_flags, NULL),
-	BITS(rename_flags, NULL),
-	BITS(statx_mask, NULL),
-	BITS(splice_flags, NULL),
-	BITS(sync_range_flags, NULL),
-	BITS(rwf_flags, NULL),
-	BITS(close_range_flags, NULL),
-	BITS(mount_flags, NULL),
-	BITS(umount_flags, NULL),
-	BITS(in_flags, NULL),
-	BITS(in_mask, NULL),
-	BITS(efd_flags, NULL),
-	BITS(sfd_flags, NULL),
-	BITS(tfd_flags, NULL),
-	BITS(tfd_settime_flags, NULL),
-	BITS(epoll_flags, NULL),
-	ENUM(epoll_op),
-	BITS(memfd_flags, NULL),
-	BITS(prot, "PROT_NONE"),
-	BITS(map_flags, "MAP_FILE"),
-	BITS(mremap_flags, NULL),
-	BITS(msync_flags, NULL),
-	ENUM(madvice),
-	BITS(mlock_flags, NULL),
-	BITS(mlockall_flags, NULL),
-	BITS(clone_flags, NULL),
-	ENUM(sig_how),
-	BITS(wait_options, NULL),
-	ENUM(wait_which),
-	ENUM(itimer_which),
-	ENUM(clockid),
-	BITS(timer_flags, NULL),
-	ENUM(futex_op),
-	BITS(futex2_flags, NULL),
-	ENUM(rlimit_resource),
-	ENUM(rusage_who),
-	ENUM(prio_which),
-	ENUM(sched_policy),
-	ENUM(prctl_option),
-	ENUM(arch_prctl_option),
-	ENUM(personality),
-	BITS(pidfd_flags, NULL),
-	ENUM(membarrier_cmd),
-	BITS(grnd_flags, NULL),
-	ENUM(sock_family),
-	BITS(sock_flags, NULL),
-	ENUM(sock_type),
-	ENUM(sock_level),
-	ENUM(shut_how),
-	BITS(msg_flags, NULL),
-	BITS(shmat_flags, NULL),
-	ENUM(ipc_cmd),
+	BITS(o_flags, "O_RDONLY", NULL),
+	BITS(access_mode, "F_OK", "?_OK"),
+	BITS(falloc_mode, NULL, "FALLOC_FL_???"),
+	BITS(at_flags, NULL, "AT_???"),
+	ENUM(whence, "SEEK_???"),
+	ENUM(ioctl_cmd, NULL),
+	ENUM(fcntl_cmd, "F_???"),
+	BITS(flock_cmd, NULL, "LOCK_???"),
+	ENUM(fadvice, "POSIX_FADV_???"),
+	BITS(xattr_flags, NULL, "XATTR_???"),
+	BITS(rename_flags, NULL, "RENAME_??"),
+	BITS(statx_mask, NULL, "STATX_???"),
+	BITS(splice_flags, NULL, "SPLICE_F_???"),
+	BITS(sync_range_flags, NULL, "SYNC_FILE_RANGE_???"),
+	BITS(rwf_flags, NULL, "RWF_???"),
+	BITS(close_range_flags, NULL, "CLOSE_RANGE_???"),
+	BITS(mount_flags, NULL, "MS_???"),
+	BITS(umount_flags, NULL, "MNT_???"),
+	BITS(in_flags, NULL, "IN_???"),
+	BITS(in_mask, NULL, "IN_???"),
+	BITS(efd_flags, NULL, "EFD_???"),
+	BITS(sfd_flags, NULL, "SFD_???"),
+	BITS(tfd_flags, NULL, "TFD_???"),
+	BITS(tfd_settime_flags, NULL, "TFD_???"),
+	BITS(epoll_flags, NULL, "EPOLL_???"),
+	ENUM(epoll_op, "EPOLL_CTL_???"),
+	BITS(memfd_flags, NULL, "MFD_???"),
+	BITS(prot, "PROT_NONE", "PROT_???"),
+	BITS(map_flags, "MAP_FILE", "MAP_???"),
+	BITS(mremap_flags, NULL, "MREMAP_???"),
+	BITS(msync_flags, NULL, "MS_???"),
+	ENUM(madvice, "MADV_???"),
+	BITS(mlock_flags, NULL, "MLOCK_???"),
+	BITS(mlockall_flags, NULL, "MCL_???"),
+	BITS(clone_flags, NULL, "CLONE_???"),
+	ENUM(sig_how, "SIG_???"),
+	BITS(wait_options, NULL, "W???"),
+	ENUM(wait_which, "P_???"),
+	ENUM(itimer_which, "ITIMER_???"),
+	ENUM(clockid, "CLOCK_???"),
+	BITS(timer_flags, NULL, "TIMER_???"),
+	ENUM(futex_op, "FUTEX_???"),
+	BITS(futex2_flags, NULL, "FUTEX2_???"),
+	ENUM(rlimit_resource, "RLIMIT_???"),
+	ENUM(rusage_who, "RUSAGE_???"),
+	ENUM(prio_which, "PRIO_???"),
+	ENUM(sched_policy, "SCHED_???"),
+	ENUM(prctl_option, "PR_???"),
+	ENUM(arch_prctl_option, "ARCH_???"),
+	ENUM(personality, "PER_???"),
+	BITS(pidfd_flags, NULL, "PIDFD_???"),
+	ENUM(membarrier_cmd, "MEMBARRIER_CMD_???"),
+	BITS(grnd_flags, NULL, "GRND_???"),
+	ENUM(sock_family, "AF_???"),
+	BITS(sock_flags, NULL, "SOCK_???"),
+	ENUM(sock_type, "SOCK_???"),
+	ENUM(sock_level, "SOL_??"),
+	ENUM(shut_how, "SHUT_???"),
+	BITS(msg_flags, NULL, "MSG_???"),
+	BITS(shmat_flags, NULL, "SHM_???"),
+	ENUM(ipc_cmd, "IPC_???"),
 };
 
 bool trace_is_symbolic(enum arg_kind kind)
@@ -735,85 +760,138 @@ void trace_signal(struct trace_call *c, int sig)
 		trace_printf(c, "%d", sig);
 }
 
-static const char *lookup(enum arg_kind kind, uint64_t v)
+bool trace_ioctl_named(uint32_t cmd)
 {
-	const struct symbols *s = &symbols[kind];
+	return trace_name_of(TRACE_NAMES(names_ioctl_cmd), cmd) != NULL;
+}
 
-	for (size_t i = 0; i < s->count; i++)
-		if (s->names[i].value == v)
-			return s->names[i].name;
+const char *trace_name_of(const struct named *names, size_t count, uint64_t v)
+{
+	for (size_t i = 0; i < count; i++)
+		if (names[i].value == v)
+			return names[i].name;
 	return NULL;
 }
 
-static void flags(struct trace_call *c, enum arg_kind kind, uint64_t v)
+static void odd_value(struct trace_call *c, uint64_t v, const char *odd)
 {
-	const struct symbols *s = &symbols[kind];
-	const char *sep = "";
-
-	/* O_RDONLY is the absence of the other two. */
-	if (kind == ARG_KIND_o_flags && (v & 3) == 0 && v != 0) {
-		trace_puts(c, s->none);
-		sep = "|";
-	}
-	for (size_t i = 0; i < s->count && v != 0; i++) {
-		if ((v & s->names[i].value) != s->names[i].value)
-			continue;
-		trace_printf(c, "%s%s", sep, s->names[i].name);
-		v &= ~s->names[i].value;
-		sep = "|";
-	}
-	if (v != 0)
-		trace_printf(c, "%s%#" PRIx64, sep, v);
-	else if (*sep == '\0')
-		trace_puts(c, s->none != NULL ? s->none : "0");
+	trace_printf(c, "%#" PRIx64, v);
+	if (odd != NULL)
+		trace_printf(c, " /* %s */", odd);
 }
 
-/* A number with flags above it: a socket's type, a futex operation. */
-static void mixed(struct trace_call *c, enum arg_kind kind, uint64_t low, uint64_t high,
-		  const char *high_names)
+void trace_enum(struct trace_call *c, const struct named *names, size_t count, uint64_t v,
+		const char *odd)
 {
-	const char *name = lookup(kind, low);
+	const char *name = trace_name_of(names, count, v);
 
 	if (name != NULL)
 		trace_puts(c, name);
+	else if (v == 0)
+		trace_puts(c, "0");
 	else
-		trace_printf(c, "%#" PRIx64, low);
-	if (high_names != NULL)
-		trace_puts(c, high_names);
-	else if (high != 0) {
+		odd_value(c, v, odd);
+}
+
+void trace_bits(struct trace_call *c, const struct named *names, size_t count, uint64_t v,
+		const char *none, const char *odd)
+{
+	const char *sep = "";
+
+	if (v == 0) {
+		trace_puts(c, none != NULL ? none : "0");
+		return;
+	}
+	for (size_t i = 0; i < count && v != 0; i++) {
+		if ((v & names[i].value) != names[i].value)
+			continue;
+		trace_printf(c, "%s%s", sep, names[i].name);
+		v &= ~names[i].value;
+		sep = "|";
+	}
+	if (v != 0 && *sep != '\0')
+		trace_printf(c, "|%#" PRIx64, v);
+	else if (v != 0)
+		odd_value(c, v, odd);
+}
+
+/* A number with flags above it: a socket's type, a file's access mode. */
+static void mixed(struct trace_call *c, enum arg_kind kind, uint64_t low, uint64_t high)
+{
+	const struct symbols *s = &symbols[kind];
+	const struct symbols *flags = &symbols[ARG_KIND_sock_flags];
+
+	trace_enum(c, s->names, s->count, low, s->odd);
+	if (high != 0) {
 		trace_puts(c, "|");
-		flags(c, ARG_KIND_sock_flags, high);
+		trace_bits(c, flags->names, flags->count, high, NULL, s->odd);
+	}
+}
+
+void trace_open_bits(struct trace_call *c, uint64_t v)
+{
+	trace_bits(c, TRACE_NAMES(names_o_flags), v, NULL, NULL);
+}
+
+static void open_flags(struct trace_call *c, uint64_t v)
+{
+	static const char *const modes[4] = { "O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE" };
+
+	trace_puts(c, modes[v & 3]);
+	v &= ~UINT64_C(3);
+	if (v == 0)
+		return;
+	trace_puts(c, "|");
+	trace_bits(c, TRACE_NAMES(names_o_flags), v, NULL, NULL);
+}
+
+/* The type is a number in the low bits. */
+static void map_flags(struct trace_call *c, uint64_t v)
+{
+	static const char *const types[4] = { "MAP_FILE", "MAP_SHARED", "MAP_PRIVATE",
+					      "MAP_SHARED_VALIDATE" };
+
+	if ((v & 0xf) < 4)
+		trace_puts(c, types[v & 3]);
+	else
+		trace_printf(c, "%#" PRIx64 " /* MAP_??? */", v & 0xf);
+	v &= ~UINT64_C(0xf);
+	if (v >> 26 & 0x3f && v & 0x40000) {
+		unsigned shift = (unsigned)(v >> 26 & 0x3f);
+
+		v &= ~(UINT64_C(0x3f) << 26);
+		trace_puts(c, "|");
+		trace_bits(c, TRACE_NAMES(names_map_flags), v, NULL, NULL);
+		trace_printf(c, "|%u<<MAP_HUGE_SHIFT", shift);
+	} else if (v != 0) {
+		trace_puts(c, "|");
+		trace_bits(c, TRACE_NAMES(names_map_flags), v, NULL, NULL);
 	}
 }
 
 void trace_symbolic(struct trace_call *c, enum arg_kind kind, uint64_t v)
 {
-	static const char *const futex_flags[4] = {
-		"", "_PRIVATE", "|FUTEX_CLOCK_REALTIME", "_PRIVATE|FUTEX_CLOCK_REALTIME",
-	};
-	const char *name;
+	const struct symbols *s = &symbols[kind];
 
+	if (arg_kind_info(kind)->class == ARG_CLASS_I32)
+		v = (uint32_t)v;
 	if (kind == ARG_KIND_sock_type) {
-		mixed(c, kind, v & 0xf, v & 0xfffffff0, NULL);
-	} else if (kind == ARG_KIND_futex_op && (v & ~UINT64_C(0x18f)) == 0) {
-		mixed(c, kind, v & 0xf, 0, futex_flags[(v >> 7 & 3)]);
+		mixed(c, kind, v & 0xf, v & 0xfffffff0);
+	} else if (kind == ARG_KIND_o_flags) {
+		open_flags(c, v);
+	} else if (kind == ARG_KIND_map_flags) {
+		map_flags(c, v);
 	} else if (kind == ARG_KIND_clone_flags) {
 		/* The low bits are clone's signal at exit; clone3 has none there. */
 		if ((v & 0x7f) == 0 || (v & ~UINT64_C(0x7f)) != 0)
-			flags(c, kind, v & ~UINT64_C(0x7f));
+			trace_bits(c, s->names, s->count, v & ~UINT64_C(0x7f), NULL, s->odd);
 		if ((v & 0x7f) != 0) {
 			trace_puts(c, (v & ~UINT64_C(0x7f)) != 0 ? "|" : "");
 			trace_signal(c, (int)(v & 0x7f));
 		}
-	} else if (symbols[kind].bits) {
-		flags(c, kind, arg_kind_info(kind)->class == ARG_CLASS_I32 ? (uint32_t)v : v);
+	} else if (s->bits) {
+		trace_bits(c, s->names, s->count, v, s->none, s->odd);
 	} else {
-		name = lookup(kind, v);
-		if (name != NULL)
-			trace_puts(c, name);
-		else if (v >> 31 == UINT64_C(0x1ffffffff))
-			trace_printf(c, "%" PRId64, (int64_t)v);
-		else
-			trace_printf(c, "%#" PRIx64, v);
+		trace_enum(c, s->names, s->count, v, s->odd);
 	}
 }

@@ -8,7 +8,7 @@
 #include "syscalls/trace/trace_impl.h"
 
 #define PAGE_SIZE_MIN 4096u
-#define VECTOR_MAX 8 /* elements shown of an array */
+#define VECTOR_MAX 8 /* elements shown of an array; four times as many of short ones */
 #define ENV_COUNT_MAX 4096
 
 bool trace_read(const struct trace_fmt *f, uint64_t addr, void *buf, size_t len)
@@ -51,6 +51,29 @@ void trace_quoted(struct trace_call *c, const unsigned char *s, size_t len)
 	trace_puts(c, "\"");
 }
 
+void trace_pointer(struct trace_call *c, uint64_t v)
+{
+	if (v == 0)
+		trace_puts(c, "NULL");
+	else
+		trace_printf(c, "%#" PRIx64, v);
+}
+
+void trace_hex(struct trace_fmt *f, uint64_t addr, uint64_t len)
+{
+	unsigned char buf[TRACE_STR_MAX];
+	size_t n = len < sizeof(buf) ? (size_t)len : sizeof(buf);
+
+	if (!trace_read(f, addr, buf, n)) {
+		trace_pointer(f->c, addr);
+		return;
+	}
+	trace_puts(f->c, "\"");
+	for (size_t i = 0; i < n; i++)
+		trace_printf(f->c, "\\x%02x", buf[i]);
+	trace_puts(f->c, len > n ? "\"..." : "\"");
+}
+
 void trace_bytes(struct trace_fmt *f, uint64_t addr, uint64_t len, size_t shown)
 {
 	unsigned char buf[TRACE_PATH_MAX];
@@ -59,7 +82,7 @@ void trace_bytes(struct trace_fmt *f, uint64_t addr, uint64_t len, size_t shown)
 	if (n > sizeof(buf))
 		n = sizeof(buf);
 	if (!trace_read(f, addr, buf, n)) {
-		trace_printf(f->c, "%#" PRIx64, addr);
+		trace_pointer(f->c, addr);
 		return;
 	}
 	trace_quoted(f->c, buf, n);
@@ -125,66 +148,52 @@ static void environment(struct trace_fmt *f, uint64_t addr)
 }
 
 /* `bytes` bounds what of the buffers is shown: the result for reads. */
-static void iovecs(struct trace_fmt *f, uint64_t addr, uint64_t count, uint64_t bytes)
+void trace_iovecs(struct trace_fmt *f, uint64_t addr, uint64_t count, uint64_t bytes,
+		  bool contents)
 {
-	bool contents = f->c->desc->args[f->arg].kind != ARG_KIND_iovec_addr;
 	uint64_t iov[2];
 
+	if (addr == 0 || (count > 0 && !trace_read(f, addr, iov, sizeof(iov)))) {
+		trace_pointer(f->c, addr);
+		return;
+	}
 	trace_puts(f->c, "[");
 	for (uint64_t i = 0; i < count; i++) {
 		trace_puts(f->c, i > 0 ? ", " : "");
-		if (i == VECTOR_MAX) {
+		if (i == TRACE_STR_MAX) {
 			trace_puts(f->c, "...");
 			break;
 		}
 		if (!trace_read(f, addr + 16 * i, iov, sizeof(iov))) {
-			trace_printf(f->c, "%#" PRIx64, addr + 16 * i);
+			trace_printf(f->c, "... /* %#" PRIx64 " */", addr + 16 * i);
 			break;
 		}
 		trace_puts(f->c, "{iov_base=");
 		if (contents && iov[0] != 0)
 			trace_bytes(f, iov[0], iov[1] < bytes ? iov[1] : bytes, TRACE_STR_MAX);
 		else
-			trace_printf(f->c, "%#" PRIx64, iov[0]);
+			trace_pointer(f->c, iov[0]);
 		trace_printf(f->c, ", iov_len=%" PRIu64 "}", iov[1]);
 		bytes -= iov[1] < bytes ? iov[1] : bytes;
 	}
 	trace_puts(f->c, "]");
 }
 
-/* A msghdr at addr, when `bytes` are what came or may go. */
-static void msghdr(struct trace_fmt *f, uint64_t addr, uint64_t bytes)
-{
-	uint64_t m[7];
-
-	if (!trace_read(f, addr, m, sizeof(m))) {
-		trace_printf(f->c, "%#" PRIx64, addr);
-		return;
-	}
-	trace_printf(f->c, "{msg_name=%#" PRIx64 ", msg_namelen=%u, msg_iov=", m[0],
-		     (unsigned)(uint32_t)m[1]);
-	iovecs(f, m[2], m[3], bytes);
-	trace_printf(f->c, ", msg_iovlen=%" PRIu64 ", msg_controllen=%" PRIu64 ", msg_flags=", m[3],
-		     m[5]);
-	trace_symbolic(f->c, ARG_KIND_msg_flags, (uint32_t)m[6]);
-	trace_puts(f->c, "}");
-}
-
 static void mmsghdrs(struct trace_fmt *f, uint64_t addr, uint64_t count)
 {
 	trace_puts(f->c, "[");
-	for (uint64_t i = 0; i < count && i < VECTOR_MAX; i++) {
+	for (uint64_t i = 0; i < count && i < 4 * VECTOR_MAX; i++) {
 		uint32_t len = 0;
 
 		trace_puts(f->c, i > 0 ? ", {msg_hdr=" : "{msg_hdr=");
 		if (f->exiting)
 			(void)trace_read(f, addr + 64 * i + 56, &len, sizeof(len));
-		msghdr(f, addr + 64 * i, f->exiting ? len : UINT64_MAX);
+		trace_msghdr(f, addr + 64 * i, f->exiting ? len : UINT64_MAX);
 		if (f->exiting)
 			trace_printf(f->c, ", msg_len=%u", (unsigned)len);
 		trace_puts(f->c, "}");
 	}
-	trace_puts(f->c, count > VECTOR_MAX ? ", ...]" : "]");
+	trace_puts(f->c, count > 4 * VECTOR_MAX ? ", ...]" : "]");
 }
 
 static void groups(struct trace_fmt *f, uint64_t addr, uint64_t count)
@@ -221,21 +230,10 @@ static void cpumask(struct trace_fmt *f, uint64_t addr, uint64_t len)
 	trace_puts(f->c, "]");
 }
 
-static void sockopt(struct trace_fmt *f, uint64_t addr, uint64_t len)
-{
-	int32_t v;
-
-	if (len == sizeof(v) && trace_read(f, addr, &v, sizeof(v)))
-		trace_printf(f->c, "[%d]", (int)v);
-	else
-		trace_bytes(f, addr, len, TRACE_STR_MAX);
-}
-
 /* Kinds whose size lies in a neighbour or in the result. False: not one of them. */
 static bool counted(struct trace_fmt *f, enum arg_kind kind, uint64_t v)
 {
 	uint64_t result = f->result > 0 ? (uint64_t)f->result : 0;
-	uint32_t len = 0;
 
 	if (kind == ARG_KIND_buf_in)
 		trace_bytes(f, v, trace_neighbour(f, 1), TRACE_STR_MAX);
@@ -244,13 +242,13 @@ static bool counted(struct trace_fmt *f, enum arg_kind kind, uint64_t v)
 	else if (kind == ARG_KIND_buf_out_str)
 		trace_bytes(f, v, result > 0 ? result - 1 : 0, TRACE_PATH_MAX);
 	else if (kind == ARG_KIND_iovec_in || kind == ARG_KIND_iovec_addr)
-		iovecs(f, v, trace_neighbour(f, 1), UINT64_MAX);
+		trace_iovecs(f, v, trace_neighbour(f, 1), UINT64_MAX, kind == ARG_KIND_iovec_in);
 	else if (kind == ARG_KIND_iovec_out)
-		iovecs(f, v, trace_neighbour(f, 1), result);
+		trace_iovecs(f, v, trace_neighbour(f, 1), result, f->result >= 0);
 	else if (kind == ARG_KIND_msghdr_in || kind == ARG_KIND_msghdr_out)
-		msghdr(f, v, kind == ARG_KIND_msghdr_in ? UINT64_MAX : result);
+		trace_msghdr(f, v, kind == ARG_KIND_msghdr_in ? UINT64_MAX : result);
 	else if (kind == ARG_KIND_mmsghdr_in || kind == ARG_KIND_mmsghdr_out)
-		mmsghdrs(f, v, f->exiting ? result : trace_neighbour(f, 1));
+		mmsghdrs(f, v, kind == ARG_KIND_mmsghdr_out ? result : trace_neighbour(f, 1));
 	else if (kind == ARG_KIND_groups_in)
 		groups(f, v, trace_neighbour(f, -1));
 	else if (kind == ARG_KIND_groups_out)
@@ -259,24 +257,26 @@ static bool counted(struct trace_fmt *f, enum arg_kind kind, uint64_t v)
 		cpumask(f, v, trace_neighbour(f, -1));
 	else if (kind == ARG_KIND_cpumask_out)
 		cpumask(f, v, result);
-	else if (kind == ARG_KIND_sockopt_in)
-		sockopt(f, v, trace_neighbour(f, 1));
-	else if (kind == ARG_KIND_sockopt_out && trace_read(f, trace_neighbour(f, 1), &len, 4))
-		sockopt(f, v, len);
 	else
 		return false;
 	return true;
 }
 
+/* wait4 and the like with WNOHANG. */
+static bool nothing_waited(const struct trace_fmt *f, enum arg_kind kind)
+{
+	return f->result == 0 && kind == ARG_KIND_out_wstatus;
+}
+
 static void pointer(struct trace_fmt *f, enum arg_kind kind, uint64_t v)
 {
 	enum arg_dir dir = arg_kind_info(kind)->dir;
-	bool is_out = dir == ARG_DIR_OUT || kind == ARG_KIND_iovec_out ||
-		      kind == ARG_KIND_msghdr_out || kind == ARG_KIND_mmsghdr_out;
+	bool is_out = dir == ARG_DIR_OUT || kind == ARG_KIND_msghdr_out ||
+		      kind == ARG_KIND_mmsghdr_out;
 
 	if (v == 0)
 		trace_puts(f->c, "NULL");
-	else if (is_out && f->result < 0) /* nothing was stored */
+	else if (is_out && (f->result < 0 || nothing_waited(f, kind))) /* nothing was stored */
 		trace_printf(f->c, "%#" PRIx64, v);
 	else if (kind == ARG_KIND_path)
 		string(f, v, TRACE_PATH_MAX);
@@ -288,6 +288,19 @@ static void pointer(struct trace_fmt *f, enum arg_kind kind, uint64_t v)
 		environment(f, v);
 	else if (!counted(f, kind, v) && !trace_struct(f, kind, v))
 		trace_printf(f->c, "%#" PRIx64, v);
+}
+
+static void ipc_flags(struct trace_call *c, uint64_t v)
+{
+	static const struct named bits[] = {
+		{ 01000, "IPC_CREAT" }, { 02000, "IPC_EXCL" }, { 04000, "IPC_NOWAIT" },
+	};
+
+	if (v & ~UINT64_C(0777)) {
+		trace_bits(c, TRACE_NAMES(bits), v & ~UINT64_C(0777), NULL, NULL);
+		trace_puts(c, "|");
+	}
+	trace_printf(c, "%#03o", (unsigned)(v & 0777));
 }
 
 static void number(struct trace_fmt *f, enum arg_kind kind, uint64_t v)
@@ -305,6 +318,12 @@ static void number(struct trace_fmt *f, enum arg_kind kind, uint64_t v)
 			     (unsigned)((v & 0xff) | (v >> 12 & 0xfff00)));
 	else if ((kind == ARG_KIND_uid || kind == ARG_KIND_gid) && (uint32_t)v == UINT32_MAX)
 		trace_puts(c, "-1");
+	else if (kind == ARG_KIND_key && v == 0)
+		trace_puts(c, "IPC_PRIVATE");
+	else if (kind == ARG_KIND_key)
+		trace_printf(c, "%#x", (unsigned)v);
+	else if (kind == ARG_KIND_ipc_flags)
+		ipc_flags(c, v);
 	else if (kind == ARG_KIND_addr && v == 0)
 		trace_puts(c, "NULL");
 	else if (kind == ARG_KIND_addr || kind == ARG_KIND_x64 || kind == ARG_KIND_x32 ||
@@ -317,7 +336,7 @@ static void number(struct trace_fmt *f, enum arg_kind kind, uint64_t v)
 		trace_printf(c, "%" PRIu64, v);
 }
 
-static uint64_t narrow(enum arg_class class, uint64_t reg)
+uint64_t trace_narrow(enum arg_class class, uint64_t reg)
 {
 	if (class == ARG_CLASS_I32)
 		return (uint64_t)(int64_t)(int32_t)(uint32_t)reg;
@@ -339,7 +358,7 @@ static bool is_idle_mode(const struct trace_fmt *f, enum arg_kind kind)
 void trace_arg(struct trace_fmt *f, enum arg_kind kind, uint64_t reg)
 {
 	enum arg_class class = arg_kind_info(kind)->class;
-	uint64_t v = narrow(class, reg);
+	uint64_t v = trace_narrow(class, reg);
 
 	if (is_idle_mode(f, kind)) {
 		/* The separator is there already. */

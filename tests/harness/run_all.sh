@@ -91,7 +91,10 @@ p_gofer() { gofer_hostile build-debug/tests/gofer_hostile gofer; }
 p_guest() { tests/harness/run_guest.sh build-debug/runsc build-debug/tests/guest; }
 p_hostile() { tests/hostile/run.sh "$top/build-debug/runsc" build-debug/tests/hostile/hostile; }
 p_oci() { tests/oci/run.sh "$top/build-debug/runsc"; }
-p_app() { tests/app/run.sh "$top/build-debug/runsc"; }
+p_app() {
+  tests/app/run.sh "$top/build-debug/runsc"
+  tests/app/strace.py "$top/build-debug/runsc"
+}
 p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds" 10; }
 p_runtimes() { tests/runtimes/run.sh "$top/build/runsc"; }
 p_engines() { tests/oci/engines.sh "$top/build/runsc"; }

@@ -163,9 +163,10 @@ static int guest_read(void *ctx, uint64_t addr, void *buf, size_t len)
 	return 0;
 }
 
-static void keep_line(void *ctx, const char *line, size_t len)
+static void keep_line(void *ctx, const char *line, size_t len, unsigned how)
 {
 	(void)ctx;
+	(void)how;
 	cr_assert_leq(len, TRACE_LINE_MAX);
 	memcpy(emitted, line, len);
 	emitted[len] = '\0';
@@ -207,7 +208,7 @@ Test(syscall_trace, files)
 	cr_assert_str_eq(trace("read", -LX_EBADF, 99, BASE, 4096, 0, 0),
 			 "read(99, 0x10000, 4096) = -1 EBADF (Bad file descriptor)");
 	cr_assert_str_eq(trace("lseek", 0, 3, 0, 0, 0, 0), "lseek(3, 0, SEEK_SET) = 0");
-	cr_assert_str_eq(trace("umask", 022, 077, 0, 0, 0, 0), "umask(077) = 18");
+	cr_assert_str_eq(trace("umask", 022, 077, 0, 0, 0, 0), "umask(077) = 022");
 }
 
 Test(syscall_trace, text_is_escaped_and_cut)
@@ -253,12 +254,13 @@ Test(syscall_trace, memory_and_processes)
 	cr_assert_str_eq(trace("wait4", 12, 0xffffffff, BASE, 1, 0, 0),
 			 "wait4(-1, [{WIFEXITED(s) && WEXITSTATUS(s) == 7}], WNOHANG, NULL) = 12");
 	cr_assert_str_eq(trace("futex", 0, BASE, 0x80, 7, 0, 0),
-			 "futex(0x10000, FUTEX_WAIT_PRIVATE, 7, NULL, NULL, 0) = 0");
+			 "futex(0x10000, FUTEX_WAIT_PRIVATE, 7, NULL) = 0");
 	cr_assert_str_eq(trace("clone", 5, 0x01200011, 0, 0, BASE, 0),
-			 "clone(CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, NULL, NULL, [1792], "
-			 "NULL) = 5");
+			 "clone(child_stack=NULL, "
+			 "flags=CLONE_CHILD_CLEARTID|CLONE_CHILD_SETTID|SIGCHLD, "
+			 "child_tidptr=0x10000) = 5");
 	cr_assert_str_eq(trace("clone", 5, 17, 0, 0, 0, 0),
-			 "clone(SIGCHLD, NULL, NULL, NULL, NULL) = 5");
+			 "clone(child_stack=NULL, flags=SIGCHLD) = 5");
 	cr_assert_str_eq(trace("getpid", 1, 0, 0, 0, 0, 0), "getpid() = 1");
 }
 
@@ -270,7 +272,7 @@ Test(syscall_trace, sockets_and_pairs)
 	put(0, sa, sizeof(sa));
 	put(64, fds, sizeof(fds));
 	cr_assert_str_eq(trace("socket", 3, 2, 02000001, 0, 0, 0),
-			 "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, 0) = 3");
+			 "socket(AF_INET, SOCK_STREAM|SOCK_CLOEXEC, IPPROTO_IP) = 3");
 	cr_assert_str_eq(trace("connect", 0, 3, BASE, 16, 0, 0),
 			 "connect(3, {sa_family=AF_INET, sin_port=htons(80), "
 			 "sin_addr=inet_addr(\"127.0.0.1\")}, 16) = 0");
@@ -279,9 +281,9 @@ Test(syscall_trace, sockets_and_pairs)
 			 "accept4(3, {sa_family=AF_INET, sin_port=htons(80), "
 			 "sin_addr=inet_addr(\"127.0.0.1\")}, [16], SOCK_CLOEXEC) = 5");
 	cr_assert_str_eq(trace("pipe2", 0, BASE + 64, 02000000, 0, 0, 0),
-			 "pipe2([3, 4], O_RDONLY|O_CLOEXEC) = 0");
+			 "pipe2([3, 4], O_CLOEXEC) = 0");
 	cr_assert_str_eq(trace("pipe2", -LX_EMFILE, BASE + 64, 0, 0, 0, 0),
-			 "pipe2(0x10040, O_RDONLY) = -1 EMFILE (Too many open files)");
+			 "pipe2(0x10040, 0) = -1 EMFILE (Too many open files)");
 }
 
 Test(syscall_trace, times_and_signals)
@@ -296,7 +298,7 @@ Test(syscall_trace, times_and_signals)
 	cr_assert_str_eq(trace("rt_sigprocmask", 0, 0, BASE + 64, 0, 8, 0),
 			 "rt_sigprocmask(SIG_BLOCK, [INT CHLD], NULL, 8) = 0");
 	cr_assert_str_eq(trace("nanosleep", -LX_ERESTART_RESTARTBLOCK, BASE, BASE, 0, 0, 0),
-			 "nanosleep({tv_sec=1, tv_nsec=500}, 0x10000) = ? ERESTART_RESTARTBLOCK "
+			 "nanosleep({tv_sec=1, tv_nsec=500}, {tv_sec=1, tv_nsec=500}) = ? ERESTART_RESTARTBLOCK "
 			 "(Interrupted by signal)");
 }
 
