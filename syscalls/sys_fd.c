@@ -293,7 +293,7 @@ long sys_ioctl(struct task *t, const struct ioctl_args *a)
 	case LX_FIOQSIZE:
 		if (!LX_S_ISREG(i->mode) && !LX_S_ISDIR(i->mode))
 			return -LX_ENOTTY;
-		size = (int64_t)i->size;
+		size = (int64_t)f->inode->size;
 		return copy_out(t, (struct uaddr){ a->arg }, &size, sizeof(size));
 	case LX_FIOSETOWN:
 	case LX_SIOCSPGRP:

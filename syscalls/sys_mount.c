@@ -63,10 +63,12 @@ static long mount_new_fs(struct task *t, const struct path *at, const char *type
 		return -LX_ENODEV;
 	if (!fs->guest_mountable)
 		return -LX_EPERM;
-	err = fs->mount(t->k, source, data, &sb, &root);
+	err = fs->mount_by ? fs->mount_by(t, source, data, &sb, &root)
+			   : fs->mount(t->k, source, data, &sb, &root);
 	if (err)
 		return err;
-	sb->readonly = flags & LX_MS_RDONLY;
+	if (flags & LX_MS_RDONLY)
+		sb->readonly = true;
 	err = vfs_mount(t->k, at, sb, root, mount_flags(flags), source, data);
 	inode_put(root);
 	superblock_put(sb);

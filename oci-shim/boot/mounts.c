@@ -162,7 +162,7 @@ static int mount_type(struct boot *b, const char *dest, const char *type, const 
 {
 	const struct fs_type *fs = fs_type_lookup(type);
 
-	return fs ? mount_fs(b, dest, fs, source, data, flags) : -LX_ENODEV;
+	return fs && fs->mount ? mount_fs(b, dest, fs, source, data, flags) : -LX_ENODEV;
 }
 
 /* The guest's cgroups are the host's business; it sees one group with its limits. */

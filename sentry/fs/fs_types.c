@@ -5,7 +5,7 @@
 
 static const struct fs_type *const types[] = {
 	&sysfs_type, &tmpfs_type, &proc_type, &cgroup2_type, &devtmpfs_type, &ramfs_type,
-	&devpts_type, &mqueue_type,
+	&devpts_type, &overlayfs_type, &mqueue_type,
 };
 
 const struct fs_type *fs_type_at(unsigned i)

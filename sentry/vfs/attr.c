@@ -179,7 +179,7 @@ int vfs_truncate(struct task *t, const struct path *p, struct file *f, int64_t s
 		if (i->deny_write > 0)
 			return -LX_ETXTBSY;
 	}
-	err = check_fsize(t, i, size);
+	err = check_fsize(t, f ? f->inode : i, size);
 	if (err)
 		return err;
 	mode = mode_without_privs(t->cred, i, false);

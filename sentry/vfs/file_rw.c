@@ -208,7 +208,7 @@ int64_t file_write_once(struct task *t, struct file *f, struct uio *u, int64_t *
 		n = f->ops->write(f, u, use ? &at : NULL, rwf);
 	} else {
 		if (append)
-			at = (int64_t)i->size;
+			at = (int64_t)f->inode->size;
 		room = write_room(t, at, u->resid);
 		if (room < 0)
 			return room;

@@ -30,8 +30,7 @@ static int may_delete(struct task *t, const struct inode *dir, const struct dent
 	return 0;
 }
 
-/* d's name is gone from the file system: tell cache and listeners. */
-static void removed(struct dentry *d, bool is_dir)
+void dentry_removed(struct dentry *d, bool is_dir)
 {
 	struct inode *dir = d->parent->inode, *i = d->inode;
 
@@ -75,7 +74,7 @@ int vfs_unlink(struct task *t, int dfd, const char *path)
 	if (!err)
 		err = dir->ops->unlink(dir, d->name, d->inode);
 	if (!err)
-		removed(d, false);
+		dentry_removed(d, false);
 	dentry_put(d);
 out:
 	walk_fini(&w);
@@ -124,7 +123,7 @@ int vfs_rmdir(struct task *t, int dfd, const char *path)
 		err = dir->ops->rmdir(dir, d->name, d->inode);
 	if (!err) {
 		dcache_prune(d);
-		removed(d, true);
+		dentry_removed(d, true);
 	}
 	dentry_put(d);
 out:
@@ -237,33 +236,45 @@ static void rename_notify(struct rename *r, const char *oname)
 		fsnotify(r->new->inode, LX_IN_ATTRIB, NULL, 0);
 }
 
+void dcache_renamed(struct dentry *old, struct dentry *ndir, const char *nname,
+		    struct dentry *victim, uint32_t flags)
+{
+	struct dentry *odir = old->parent;
+	char oname[LX_NAME_MAX + 1];
+	unsigned olen = old->name_len;
+
+	if (flags & LX_RENAME_EXCHANGE) {
+		dcache_exchange(old, victim);
+		return;
+	}
+	memcpy(oname, old->name, olen + 1);
+	dentry_get(odir);
+	if (victim) {
+		if (LX_S_ISDIR(victim->inode->mode))
+			dcache_prune(victim);
+		dcache_delete(victim);
+	} else {
+		dcache_forget(ndir, nname); /* a negative entry */
+	}
+	dcache_move(old, ndir, nname, (unsigned)strlen(nname));
+	if (!(flags & LX_RENAME_WHITEOUT))
+		dcache_add_negative(odir, oname, olen, name_hash(oname, olen));
+	dentry_put(odir);
+}
+
 static int rename_do(struct rename *r)
 {
 	struct inode *odir = r->ow.path.dentry->inode, *ndir = r->nw.path.dentry->inode;
-	struct dentry *ndent = r->nw.path.dentry, *odent = r->ow.path.dentry;
 	char oname[LX_NAME_MAX + 1];
-	unsigned olen = r->old->name_len;
 	int err;
 
-	memcpy(oname, r->old->name, olen + 1);
+	memcpy(oname, r->old->name, r->old->name_len + 1);
 	err = odir->ops->rename(odir, oname, r->old->inode, ndir, r->nname,
 				r->new ? r->new->inode : NULL, r->flags);
 	if (err)
 		return err;
 	rename_notify(r, oname);
-	if (r->flags & LX_RENAME_EXCHANGE) {
-		dcache_exchange(r->old, r->new);
-		return 0;
-	}
-	if (r->new) {
-		if (LX_S_ISDIR(r->new->inode->mode))
-			dcache_prune(r->new);
-		dcache_delete(r->new);
-	} else {
-		dcache_forget(ndent, r->nname); /* a negative entry */
-	}
-	dcache_move(r->old, ndent, r->nname, (unsigned)strlen(r->nname));
-	dcache_add_negative(odent, oname, olen, name_hash(oname, olen));
+	dcache_renamed(r->old, r->nw.path.dentry, r->nname, r->new, r->flags);
 	return 0;
 }
 

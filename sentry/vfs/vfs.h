@@ -299,6 +299,7 @@ struct superblock {
 	bool special_open;	/* its FIFOs, sockets and device nodes are opened by its
 				 * own ops->open (host stdio files, devpts) */
 	bool readonly;		/* the file system itself, whatever the mount says */
+	uint8_t stack_depth;	/* file systems below this one, stacked */
 	uint32_t nmounts;	/* in VFS's hands */
 	uint32_t writers;	/* files open for writing, in VFS's hands */
 };
@@ -341,13 +342,16 @@ struct fs_type {
 	/* data: mount options ("size=1m,mode=755"), may be NULL. *root: root inode. */
 	int (*mount)(struct kernel *k, const char *source, const char *data,
 		     struct superblock **sb, struct inode **root);
+	/* As mount, for types whose options name paths: resolved for t. Instead of mount. */
+	int (*mount_by)(struct task *t, const char *source, const char *data,
+			struct superblock **sb, struct inode **root);
 	bool nodev;		/* /proc/filesystems */
 	bool guest_mountable;
 };
 /* Table in sentry/fs/fs_types.c */
 const struct fs_type *fs_type_lookup(const char *name);
 extern const struct fs_type tmpfs_type, proc_type, sysfs_type, devtmpfs_type, devpts_type,
-	mqueue_type, ramfs_type, cgroup2_type;
+	mqueue_type, ramfs_type, cgroup2_type, overlayfs_type;
 const struct fs_type *fs_type_at(unsigned i); /* NULL past the end */
 
 struct mount {

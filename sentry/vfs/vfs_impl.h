@@ -49,6 +49,11 @@ void dcache_move(struct dentry *d, struct dentry *new_parent, const char *name, 
 void dcache_exchange(struct dentry *a, struct dentry *b);
 /* Is d below (or equal to) top? */
 bool dentry_is_below(const struct dentry *d, const struct dentry *top);
+/* d's name is gone from the file system: tell cache and listeners. */
+void dentry_removed(struct dentry *d, bool is_dir);
+/* A rename was done: old has the name nname in ndir now, where victim (may be NULL) was. */
+void dcache_renamed(struct dentry *old, struct dentry *ndir, const char *nname,
+		    struct dentry *victim, uint32_t flags);
 /* Remember that a name is missing, if the file system allows it. */
 void dcache_add_negative(struct dentry *parent, const char *name, unsigned len, uint32_t hash);
 /* Numbers for tests. */
@@ -153,6 +158,10 @@ int walk_lookup_last(struct walk *w, struct dentry **out);
 int walk_step_into(struct walk *w, struct dentry *d, bool trailing);
 /* w->last as a terminated string. */
 void walk_last_name(const struct walk *w, char name[LX_NAME_MAX + 1]);
+
+/* name (len bytes) in the directory parent: *out counted and positive, or -LX_ENOENT …. */
+int dentry_lookup(struct dentry *parent, const char *name, unsigned len, uint32_t hash,
+		  struct dentry **out);
 
 /* ---- create.c ---- */
 /* In procfs the lookup of a missing name fails, where other file systems find nothing: that

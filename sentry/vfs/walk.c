@@ -276,9 +276,8 @@ static int lookup_uncached(struct dentry *parent, const char *name, unsigned len
 	return *out ? 0 : -LX_ENOMEM;
 }
 
-/* name (len bytes) in the directory parent: *out counted and positive, or -LX_ENOENT …. */
-static int lookup_one(struct dentry *parent, const char *name, unsigned len, uint32_t hash,
-		      struct dentry **out)
+int dentry_lookup(struct dentry *parent, const char *name, unsigned len, uint32_t hash,
+		  struct dentry **out)
 {
 	struct inode *dir = parent->inode;
 	struct dentry *d;
@@ -311,7 +310,7 @@ static int lookup_one(struct dentry *parent, const char *name, unsigned len, uin
 
 int walk_lookup_last(struct walk *w, struct dentry **out)
 {
-	return lookup_one(w->path.dentry, w->last, w->last_len, w->last_hash, out);
+	return dentry_lookup(w->path.dentry, w->last, w->last_len, w->last_hash, out);
 }
 
 void walk_last_name(const struct walk *w, char name[LX_NAME_MAX + 1])

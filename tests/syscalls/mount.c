@@ -356,7 +356,7 @@ CASE(types_listed, "mount")
 	CHECK(read(fd, b, sizeof(b) - 1) > 0);
 	CHECK(strstr(b, "nodev\ttmpfs\n") && strstr(b, "nodev\tproc\n") &&
 	      strstr(b, "nodev\tsysfs\n") && strstr(b, "nodev\tramfs\n") &&
-	      strstr(b, "nodev\tcgroup2\n"));
+	      strstr(b, "nodev\tcgroup2\n") && strstr(b, "nodev\toverlay\n"));
 }
 
 MAIN()
