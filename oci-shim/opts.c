@@ -34,7 +34,7 @@ static const struct arg_def globals[] = {
 	{ "strace", 0, ARG_OPTIONAL, &raw.strace, "print system calls: all, or open,%file,... or !futex" },
 	{ "platform", 0, ARG_TEXT, &raw.platform, "unotify (default)" },
 	{ "network", 0, ARG_TEXT, &raw.network, "none (default) or host" },
-	{ "overlay2", 0, ARG_TEXT, &raw.overlay, "root:memory or none (default): where changes of the root go" },
+	{ "overlay2", 0, ARG_TEXT, &raw.overlay, "{root|all}:{memory|self|dir=/path}[,size=N], or none (default): where changes go" },
 	{ "dcache", 0, ARG_TEXT, &raw.dcache, "unused directory entries the sentry keeps (default 65536)" },
 	{ "fd-cache", 0, ARG_TEXT, &raw.fd_cache, "unused host files it keeps open (default 4096)" },
 	{ "systemd-cgroup", 0, ARG_FLAG, &raw.systemd, "use systemd's cgroup manager" },
@@ -137,9 +137,8 @@ static int settle(struct runsc_opts *o, struct oerr *e)
 		o->network_given = true;
 	}
 	if (raw.overlay) {
-		if (strcmp(raw.overlay, "root:memory") && strcmp(raw.overlay, "none"))
-			return oerr_set(e, "--overlay2 %s: use root:memory or none", raw.overlay);
-		o->overlay_memory = strcmp(raw.overlay, "none");
+		if (overlay_parse(raw.overlay, &o->overlay, e) < 0)
+			return -1;
 		o->overlay_given = true;
 	}
 	o->dcache = 65536;

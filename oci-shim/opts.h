@@ -3,6 +3,7 @@
 #define OCI_SHIM_OPTS_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "oci-shim/err.h"
 
@@ -10,6 +11,20 @@
 #define RUNSC_SPEC_VERSION "1.2.0"
 
 enum net_mode { NET_NONE, NET_HOST };
+
+/* Where changes of the root (all: and of writable bind mounts) go. */
+struct overlay_opts {
+	enum { OVERLAY_NONE, OVERLAY_MEMORY, OVERLAY_SELF, OVERLAY_DIR } medium;
+	bool all;
+	const char *dir;	/* OVERLAY_DIR */
+	uint64_t size;		/* bytes; 0: no limit */
+};
+/* Contents are kept in files on the host's disk, not in the container's memory. */
+static inline bool overlay_on_disk(const struct overlay_opts *o)
+{
+	return o->medium == OVERLAY_SELF || o->medium == OVERLAY_DIR;
+}
+int overlay_parse(const char *text, struct overlay_opts *o, struct oerr *e);
 
 struct runsc_opts {
 	const char *root;	/* state directory, absolute */
@@ -22,7 +37,7 @@ struct runsc_opts {
 	const char *platform;
 	enum net_mode network;
 	bool network_given;
-	bool overlay_memory;	/* --overlay2=root:memory */
+	struct overlay_opts overlay; /* --overlay2 */
 	bool overlay_given;
 	unsigned dcache;	/* --dcache: unused directory entries the sentry keeps */
 	unsigned fd_cache;	/* --fd-cache: host files it keeps open unused */

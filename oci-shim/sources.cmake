@@ -13,6 +13,7 @@ list(APPEND SHIM_SOURCES
   ${CMAKE_BINARY_DIR}/generated/sentry_filter.h
   ${CMAKE_CURRENT_LIST_DIR}/main.c
   ${CMAKE_CURRENT_LIST_DIR}/opts.c
+  ${CMAKE_CURRENT_LIST_DIR}/overlay_opt.c
   ${CMAKE_CURRENT_LIST_DIR}/err.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/args.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/create.c

@@ -26,6 +26,17 @@ static int writable_dir(struct server *s, uint32_t id, struct node **out)
 	return 0;
 }
 
+/* Where a file without a name may be made. */
+static int tmpfile_dir(struct server *s, uint32_t id, struct node **out)
+{
+	struct node *n = node_of(s, id);
+
+	if (!n || n->parent || !s->exports[n->export].filestore)
+		return writable_dir(s, id, out);
+	*out = n;
+	return S_ISDIR(n->mode) ? 0 : -ENOTDIR;
+}
+
 static int check_name(struct gofer_str name)
 {
 	if (name.len > GOFER_NAME_MAX)
@@ -147,7 +158,10 @@ int op_create(struct server *s, const struct gofer_create_req *q, struct gofer_c
 	struct node *dir;
 	int err, pfd;
 
-	err = q->flags & ~GOFER_CREATE_TMPFILE ? -EPROTO : writable_dir(s, q->dir, &dir);
+	if (q->flags & ~GOFER_CREATE_TMPFILE)
+		err = -EPROTO;
+	else
+		err = tmp ? tmpfile_dir(s, q->dir, &dir) : writable_dir(s, q->dir, &dir);
 	if (!err && !tmp)
 		err = check_name(q->name);
 	if (err)

@@ -12,6 +12,7 @@ struct gofer_export {
 	const char *path;
 	bool readonly;
 	bool shared;
+	bool filestore;	/* nothing can be done but making files without a name */
 };
 
 /* Serve `exports` (index 0: the root) over the SOCK_SEQPACKET socket `sock` until it hangs

@@ -404,6 +404,7 @@ static int open_export(struct export_root *r, const struct gofer_export *e)
 
 	r->fd = r->dirfd = -1;
 	r->readonly = e->readonly;
+	r->filestore = e->filestore;
 	r->fd = open(e->path, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (r->fd < 0)
 		return -errno;

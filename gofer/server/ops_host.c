@@ -29,7 +29,10 @@ int op_attach(struct server *s, const struct gofer_attach_req *q, struct gofer_a
 	p->fs_type = (uint32_t)f.f_type;
 	p->readonly = r->readonly;
 	p->max_nodes = s->cap - 1;
-	return node_add(s, q->index, NULL, r->name, fd, &p->attr, &p->node);
+	err = node_add(s, q->index, NULL, r->name, fd, &p->attr, &p->node);
+	if (!err && r->filestore)
+		node_of(s, p->node)->opaque = true;
+	return err;
 }
 
 /* One step of a walk: name in the directory `at`. */

@@ -35,7 +35,7 @@ struct export_root {
 	int fd;			/* O_PATH */
 	int dirfd;		/* O_PATH of the directory it lies in; name: in it */
 	char *name;
-	bool readonly;
+	bool readonly, filestore;
 };
 
 struct chan_server;
@@ -82,7 +82,7 @@ bool node_where(struct server *s, const struct node *n, int *dirfd, const char *
 
 static inline bool node_readonly(const struct server *s, const struct node *n)
 {
-	return s->exports[n->export].readonly;
+	return s->exports[n->export].readonly || s->exports[n->export].filestore;
 }
 
 /* A single name as a client may give it: no '/', not "." or "..", 1 to 255 bytes. */

@@ -19,6 +19,7 @@ struct boot {
 	struct kernel *k;
 	const struct launch *l;
 	struct gofer_conn *conn;
+	struct inode *filestore; /* where the overlays' contents go, or NULL */
 	struct oerr *e;
 };
 
@@ -98,26 +99,61 @@ static uint32_t mount_flags(uint32_t f)
 	       (f & SPEC_MNT_NOATIME ? MNT_NOATIME : MNT_RELATIME);
 }
 
+static bool has_overlay(const struct boot *b)
+{
+	return b->l->o->overlay.medium != OVERLAY_NONE;
+}
+
+/* The filestore is the export after the root and the bind mounts. */
+static int attach_filestore(struct boot *b)
+{
+	const struct oci_spec *s = b->l->spec;
+	struct superblock *sb;
+	unsigned index = 1;
+	int r;
+
+	if (!overlay_on_disk(&b->l->o->overlay))
+		return 0;
+	for (unsigned i = 0; i < s->nmounts; i++)
+		index += s->mounts[i].bind;
+	r = gofer_mount(b->k, b->conn, index, false, false, &sb, &b->filestore);
+	if (r == 0)
+		superblock_put(sb);
+	return r;
+}
+
+/* Put an overlay over what a gofer mount gave. */
+static int put_overlay(struct boot *b, struct superblock **sb, struct inode **root)
+{
+	struct ovl_store store = { b->filestore, b->l->o->overlay.size };
+	struct superblock *over_sb;
+	struct inode *over;
+	int r = overlay_mount_fresh(b->k, *root, &store, &over_sb, &over);
+
+	inode_put(*root);
+	superblock_put(*sb);
+	if (r == 0) {
+		*sb = over_sb;
+		*root = over;
+	}
+	return r;
+}
+
 static int mount_root(struct boot *b)
 {
 	const struct launch *l = b->l;
-	struct superblock *sb = NULL, *over_sb = NULL;
-	struct inode *root = NULL, *over = NULL;
+	struct superblock *sb = NULL;
+	struct inode *root = NULL;
 	struct mount_ns *ns;
 	int r;
 
 	r = gofer_mount(b->k, b->conn, 0, l->root_shared,
-			l->o->overlay_memory || l->spec->root_readonly, &sb, &root);
-	if (r == 0 && l->o->overlay_memory) {
-		r = overlay_mount_memory(b->k, root, &over_sb, &over);
-		inode_put(root);
-		superblock_put(sb);
-		root = over;
-		sb = over_sb;
-	}
+			has_overlay(b) || l->spec->root_readonly, &sb, &root);
+	if (r == 0 && has_overlay(b))
+		r = put_overlay(b, &sb, &root);
 	if (r == 0) {
 		r = mount_ns_new(b->k, sb, root, MNT_RELATIME,
-				 l->o->overlay_memory ? "overlay" : "rootfs", &ns);
+				 has_overlay(b) ? "overlay" : "rootfs", &ns);
 		if (r == 0)
 			b->k->mnt = ns;
 		inode_put(root);
@@ -205,8 +241,13 @@ static int mount_one(struct boot *b, unsigned i, unsigned *next_export)
 	int r;
 
 	if (m->bind) {
+		bool over = has_overlay(b) && b->l->o->overlay.all &&
+			    !(m->flags & SPEC_MNT_RDONLY);
+
 		r = gofer_mount(b->k, b->conn, (*next_export)++, !m->exclusive,
-				m->flags & SPEC_MNT_RDONLY, &sb, &root);
+				(m->flags & SPEC_MNT_RDONLY) || over, &sb, &root);
+		if (r == 0 && over)
+			r = put_overlay(b, &sb, &root);
 		if (r == 0)
 			r = attach(b, m->destination, sb, root, flags, m->source, NULL);
 	} else if (!strcmp(type, "cgroup") || !strcmp(type, "cgroup2")) {
@@ -430,7 +471,11 @@ int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr
 	dcache_set_limit(l->o->dcache);
 	gofer_conn_limit_fds(b.conn, l->o->fd_cache);
 	kernel_lock(k);
-	r = mount_root(&b);
+	r = attach_filestore(&b);
+	if (r < 0)
+		oerr_errno(e, -r, "--overlay2: the filestore");
+	if (r == 0)
+		r = mount_root(&b);
 	for (unsigned i = 0; r == 0 && i < l->spec->nmounts; i++)
 		r = mount_one(&b, i, &next_export);
 	if (r == 0)
@@ -443,6 +488,8 @@ int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr
 		r = restrict_paths(&b);
 	if (r == 0 && l->spec->root_readonly)
 		k->mnt->root->flags |= MNT_RDONLY | MNT_LOCK_RDONLY;
+	if (b.filestore)
+		inode_put(b.filestore);
 	kernel_unlock(k);
 	reopener = b.conn;
 	memfile_reopen_readonly = reopen_readonly;

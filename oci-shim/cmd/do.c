@@ -139,7 +139,7 @@ static int make_spec(struct oci_spec *s, const struct runsc_opts *o, const struc
 	s->version = RUNSC_SPEC_VERSION;
 	s->root_path = "/";
 	s->has_process = true;
-	s->root_readonly = !o->overlay_memory;
+	s->root_readonly = o->overlay.medium == OVERLAY_NONE;
 	s->mounts = calloc(MAX_DO_MOUNTS, sizeof(*s->mounts));
 	if (!s->mounts)
 		return oerr_set(e, "out of memory");
@@ -201,7 +201,7 @@ int cmd_do(struct runsc_opts *o, char **argv, struct oerr *e)
 	if (!argv[0])
 		return oerr_set(e, "do: needs a command, for example: runsc do -- ls");
 	if (!o->overlay_given)
-		o->overlay_memory = true;
+		o->overlay.medium = OVERLAY_MEMORY;
 	if (make_spec(&spec, o, &a, argv, e) < 0 || stdio_prepare(&io, false, 0, 0, 0, e) < 0)
 		return -1;
 	l = (struct launch){

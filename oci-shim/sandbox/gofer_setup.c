@@ -137,19 +137,37 @@ static int add_tree(struct export_set *x, int tree, bool readonly, bool shared, 
 		return oerr_errno(e, errno, "setting mount attributes");
 	snprintf(x->names[x->n], sizeof(x->names[0]), "/%u", x->n);
 	x->trees[x->n] = tree;
-	x->exports[x->n] = (struct gofer_export){ x->names[x->n], readonly, shared };
+	x->exports[x->n] = (struct gofer_export){
+		.path = x->names[x->n], .readonly = readonly, .shared = shared };
 	x->n++;
+	return 0;
+}
+
+/* Where the contents of an upper layer go: nothing in it can be seen or changed by the
+ * sentry, which only gets files without a name there. The last export. */
+static int add_filestore(const struct launch *l, struct export_set *x, struct oerr *e)
+{
+	const char *dir = l->o->overlay.medium == OVERLAY_SELF ? l->rootfs : l->o->overlay.dir;
+	int tree = clone_tree(dir, false);
+
+	if (tree < 0)
+		return oerr_errno(e, -tree, "--overlay2: %s", dir);
+	if (add_tree(x, tree, false, false, e) < 0)
+		return oerr_ctx(e, "--overlay2: %s", dir);
+	x->exports[x->n - 1].filestore = true;
 	return 0;
 }
 
 static int collect(const struct launch *l, struct export_set *x, struct oerr *e)
 {
-	bool ro = l->o->overlay_memory || l->spec->root_readonly;
+	const struct overlay_opts *over = &l->o->overlay;
+	bool ro = over->medium != OVERLAY_NONE || l->spec->root_readonly;
+	bool over_mounts = over->medium != OVERLAY_NONE && over->all;
 	int tree = clone_tree(l->rootfs, true);
 
 	if (tree < 0)
 		return oerr_errno(e, -tree, "root.path: %s", l->rootfs);
-	if (l->spec->root_readonly && !l->o->overlay_memory)
+	if (l->spec->root_readonly && over->medium == OVERLAY_NONE)
 		make_mountpoints(l, tree);
 	if (add_tree(x, tree, ro, l->root_shared, e) < 0)
 		return oerr_ctx(e, "root.path: %s", l->rootfs);
@@ -164,10 +182,11 @@ static int collect(const struct launch *l, struct export_set *x, struct oerr *e)
 		tree = clone_tree(abs, m->recursive);
 		if (tree < 0)
 			return oerr_errno(e, -tree, "mounts[%u].source: %s", i, abs);
-		if (add_tree(x, tree, m->flags & SPEC_MNT_RDONLY, !m->exclusive, e) < 0)
+		if (add_tree(x, tree, (m->flags & SPEC_MNT_RDONLY) || over_mounts, !m->exclusive,
+			     e) < 0)
 			return oerr_ctx(e, "mounts[%u].source: %s", i, abs);
 	}
-	return 0;
+	return overlay_on_disk(over) ? add_filestore(l, x, e) : 0;
 }
 
 static int place(struct export_set *x, struct oerr *e)
@@ -210,7 +229,7 @@ static int clone_fds_dir(void)
 static int setup(const struct launch *l, struct export_set *x, int *fds_dir, struct oerr *e)
 {
 	struct mount_attr ro = { .attr_set = MOUNT_ATTR_RDONLY };
-	unsigned room = l->spec->nmounts + 1;
+	unsigned room = l->spec->nmounts + 2;
 	int old;
 
 	x->trees = calloc(room, sizeof(*x->trees));

@@ -19,7 +19,7 @@ app() { # name, expected output, command…: in the sandbox; "=native": the same
   fi
   [ "$expect" = "=native" ] && expect=$("$@" 2>&1 </dev/null)
   leaks_before
-  got=$(timeout 120 "$runsc" do -- "$@" 2>&1 </dev/null)
+  got=$(timeout 120 "$runsc" ${flags:-} do -- "$@" 2>&1 </dev/null)
   st=$?
   if [ "$got" = "$expect" ] && [ $st = "${status:-0}" ]; then
     echo "ok app/$name"
@@ -88,6 +88,20 @@ print(c.execute("select a from t").fetchall())'
 app big-output 1000000 bash -c 'head -c 1000000 /dev/zero | wc -c'
 app overlay-write "new" bash -c 'echo new > /etc/hostname && cat /etc/hostname'
 [ "$(cat /etc/hostname 2>/dev/null)" = new ] && { echo "FAIL app/overlay-write-escaped"; rc=1; }
+
+# An upper layer on disk: contents in nameless files there, and the limit holds.
+mkdir -p "$work/store"
+flags="--overlay2 root:dir=$work/store,size=64m" app overlay-on-disk $'63963136\nabc\n64\nstill' bash -c '
+head -c 100M /dev/zero > /root/big 2> /dev/null; stat -c %s /root/big | sed s/^6[0-9]*/63963136/; rm /root/big
+head -c 20M /dev/zero > /root/m; python3 -c "
+import mmap
+f = open(\"/root/m\", \"r+b\"); m = mmap.mmap(f.fileno(), 0); m[70000:70003] = b\"abc\"; m.close()
+f.seek(70000); print(f.read(3).decode())"
+echo $(( $(stat -f -c "%b * %S" /) >> 20 )); echo still > /etc/hostname; cat /etc/hostname' 2>/dev/null
+[ -z "$(ls -A "$work/store")" ] || { echo "FAIL app/overlay-on-disk-left-files"; rc=1; }
+for o in root:self root:self,size=1g all:memory; do
+  flags="--overlay2 $o" app "overlay-$o" "new 100000" bash -c 'echo new > /etc/hostname; head -c 100000 /dev/urandom > /root/r; cp /root/r /root/s; cmp /root/r /root/s && echo $(cat /etc/hostname) $(stat -c %s /root/s)'
+done
 
 # --rw and --volume open what is named, and only that.
 mkdir -p "$work/rw" "$work/vol"

@@ -53,7 +53,7 @@ static void test_honest(void)
 	check(single && open_node(&g, single, GOFER_OPEN_READ, &fd) == 0, "a single file");
 	check(pread(fd, buf, 3, 0) == 3 && !memcmp(buf, "one", 3), "read the single file");
 	close(fd);
-	check(attach(&g, 3) == 0, "no fourth export");
+	check(attach(&g, 4) == 0, "no fifth export");
 	check_required("honest replies");
 	stop(&g, "honest");
 }
@@ -289,6 +289,53 @@ static void test_readonly(void)
 	close(fd);
 	check_required("read-only");
 	stop(&g, "read-only");
+}
+
+/* ---- the filestore: files without a name, and nothing else ---- */
+
+static void test_filestore(void)
+{
+	struct gofer g = start(0);
+	uint32_t store = attach(&g, 3), rw = attach(&g, 0);
+	struct gofer_str n = gofer_str("n"), f = gofer_str("file");
+	struct gofer_create_req c = { store, n, 0644, 0, 0, 0 };
+	struct gofer_create_req tmp = { store, gofer_str(""), 0600, 0, 0, GOFER_CREATE_TMPFILE };
+	struct gofer_mkdir_req m = { store, n, 0755, 0, 0 };
+	struct gofer_unlink_req u = { store, f, 0, 0 };
+	struct gofer_rename_req r1 = { store, f, rw, n, 0, 0, 0 }, r2 = { rw, f, store, n, 0, 0, 0 };
+	struct gofer_setattr_req a = { .node = store, .valid = GOFER_SET_MODE, .mode = 0777 };
+	struct gofer_readdir_req d = { .node = store };
+	struct gofer_getxattr_req x = { .node = store, .name = gofer_str("user.x") };
+	struct gofer_link_req l = { .dir = store, .name = n };
+	struct gofer_create_rep cp;
+	struct gofer_mkdir_rep mp;
+	struct gofer_unlink_rep up;
+	struct gofer_rename_rep rp;
+	struct gofer_setattr_rep ap;
+	struct gofer_readdir_rep dp;
+	struct gofer_getxattr_rep xp;
+	struct gofer_link_rep lp;
+	int err, fd;
+
+	check(store && do_create(&g, &tmp, &cp, &fd) == 0 && fd >= 0, "a file without a name");
+	check(pwrite(fd, "data", 4, 0) == 4, "write it");
+	close(fd);
+	tmp.dir = cp.node;
+	check(do_create(&g, &tmp, &cp, NULL) < 0, "not in a file of it");
+	check(walk1(&g, store, "file", NULL, &err) == 0 && err == -ENOENT, "walk");
+	check(do_create(&g, &c, &cp, NULL) == -EROFS, "create");
+	check(do_mkdir(&g, &m, &mp, NULL) == -EROFS, "mkdir");
+	check(do_unlink(&g, &u, &up, NULL) == -EROFS, "unlink");
+	check(do_rename(&g, &r1, &rp, NULL) < 0, "rename out");
+	check(do_rename(&g, &r2, &rp, NULL) < 0, "rename in");
+	check(do_setattr(&g, &a, &ap, NULL) == -EROFS, "chmod");
+	check(do_getxattr(&g, &x, &xp, NULL) == -EOPNOTSUPP, "getxattr");
+	err = do_readdir(&g, &d, &dp, NULL);
+	check(err < 0 || dp.count == 0, "readdir");
+	l.node = walk1(&g, rw, "file", NULL, &err);
+	check(do_link(&g, &l, &lp, NULL) < 0, "link in");
+	check_required("filestore");
+	stop(&g, "filestore");
 }
 
 /* ---- malformed messages ---- */
@@ -599,6 +646,7 @@ int main(void)
 	test_bad_names();
 	test_traps();
 	test_readonly();
+	test_filestore();
 	test_truncated();
 	test_nodes();
 	test_rename_lies();

@@ -199,8 +199,10 @@ struct gofer start(unsigned nofile)
 	g.pid = fork();
 	if (g.pid == 0) {
 		char root[128], ro[128], single[128];
-		struct gofer_export ex[] = { { root, false, true }, { ro, true, false },
-					     { single, true, false } };
+		struct gofer_export ex[] = { { .path = root, .shared = true },
+					     { .path = ro, .readonly = true },
+					     { .path = single, .readonly = true },
+					     { .path = root, .filestore = true } };
 		struct rlimit r = { nofile, nofile };
 
 		close(sv[0]);
@@ -212,7 +214,7 @@ struct gofer start(unsigned nofile)
 		at(ro, sizeof(ro), "ro");
 		at(single, sizeof(single), "single");
 		_exit(-gofer_serve(sv[1], by_name ? -1 : open("/proc/self/fd", O_PATH | O_CLOEXEC), ex,
-				   3));
+				   4));
 	}
 	close(sv[1]);
 	g.sock = sv[0];

@@ -290,7 +290,7 @@ static void overlay_begin(void)
 	dcache_prune(ns->root->root);
 	mount_ns_free(&kern);
 	lsb->no_dcache = false;
-	cr_assert_eq(overlay_mount_memory(&kern, lroot, &sb, &root), 0);
+	cr_assert_eq(overlay_mount_fresh(&kern, lroot, NULL, &sb, &root), 0);
 	inode_put(lroot);
 	superblock_put(lsb);
 	world_on(sb, root);

@@ -188,7 +188,7 @@ static void start(bool shared, bool readonly, unsigned nofile)
 	cr_assert_eq(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
 	gofer_pid = fork();
 	if (gofer_pid == 0) {
-		struct gofer_export e = { top, readonly, shared };
+		struct gofer_export e = { .path = top, .readonly = readonly, .shared = shared };
 		struct rlimit r = { nofile, nofile };
 
 		close(sv[0]);

@@ -55,7 +55,7 @@ static void world_overlay(void)
 	cr_assert_eq(lower_root->ops->symlink(lower_root, "ln", "d/a", 0, 0, &l), 0);
 	inode_put(l);
 	lsb->negative_ok = true;
-	cr_assert_eq(overlay_mount_memory(&kern, lower_root, &sb, &root), 0);
+	cr_assert_eq(overlay_mount_fresh(&kern, lower_root, NULL, &sb, &root), 0);
 	superblock_put(lsb);
 	world_on(sb, root);
 }

@@ -23,4 +23,7 @@ int gofer_reopen_readonly(struct gofer_conn *c, int fd);
  * The connection's reference is taken by the superblock. */
 int gofer_mount(struct kernel *k, struct gofer_conn *c, unsigned index, bool shared,
 		bool readonly, struct superblock **sb, struct inode **root);
+/* A new host file without a name in an export that is a filestore; dir: its root. A
+ * descriptor for reading and writing that the caller owns, or -LX_E…. */
+int gofer_filestore_new(struct inode *dir);
 #endif

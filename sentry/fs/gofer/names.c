@@ -209,6 +209,19 @@ int gofer_tmpfile(struct inode *dir, uint32_t mode, uint32_t uid, uint32_t gid,
 	return create(dir, "", mode, uid, gid, GOFER_CREATE_TMPFILE, out);
 }
 
+int gofer_filestore_new(struct inode *dir)
+{
+	struct gofer_create_req q = { gofer_i(dir)->node, gofer_str(""), 0600, 0, 0,
+				      GOFER_CREATE_TMPFILE };
+	struct gofer_create_rep p;
+	int fd, err = gofer_call_create(gofer_c(dir), &q, &p, &fd);
+
+	if (err)
+		return err;
+	gofer_forget(gofer_c(dir), p.node, 0);
+	return fd >= 0 ? fd : -LX_ENFILE;
+}
+
 int gofer_mkdir(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,
 		struct inode **out)
 {

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sentry/fs/gofer/gofer_client.h"
 #include "sentry/fs/overlay/overlay_impl.h"
 #include "syscalls/abi/lx_statfs.h"
 
@@ -274,6 +275,8 @@ static void ovl_sb_free(struct superblock *sb)
 
 	if (os->lower_mnt)
 		mount_put(os->lower_mnt);
+	if (os->filestore)
+		inode_put(os->filestore);
 	free(os);
 }
 
@@ -282,8 +285,13 @@ static const struct sb_ops ovl_sb_ops = {
 	.free = ovl_sb_free,
 };
 
-int overlay_mount_memory(struct kernel *k, struct inode *lower, struct superblock **sb,
-			 struct inode **root)
+static int new_host_file(struct memquota *q)
+{
+	return gofer_filestore_new(container_of(q, struct ovl_sb, q)->filestore);
+}
+
+int overlay_mount_fresh(struct kernel *k, struct inode *lower, const struct ovl_store *store,
+			struct superblock **sb, struct inode **root)
 {
 	struct ovl_sb *os = calloc(1, sizeof(*os));
 	struct superblock *s;
@@ -292,10 +300,17 @@ int overlay_mount_memory(struct kernel *k, struct inode *lower, struct superbloc
 	if (!os)
 		return -LX_ENOMEM;
 	RB_INIT(&os->links);
+	if (store && store->size)
+		os->q.max_pages = (store->size + 4095) / 4096;
 	s = superblock_new(k, "overlay", LX_OVERLAYFS_MAGIC, &ovl_sb_ops, os);
 	if (!s) {
 		free(os);
 		return -LX_ENOMEM;
+	}
+	if (store && store->filestore) {
+		inode_get(store->filestore);
+		os->filestore = store->filestore;
+		os->q.host_file = new_host_file;
 	}
 	s->next_ino = OVL_FIRST_INO;
 	s->negative_ok = lower->sb->negative_ok;

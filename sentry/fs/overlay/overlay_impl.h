@@ -37,6 +37,7 @@ RB_HEAD(ovl_links, ovl_inode);
 
 struct ovl_sb {
 	struct memquota q;
+	struct inode *filestore; /* one reference; NULL: contents are memory */
 	struct mount *lower_mnt; /* in no tree: where lower files are opened */
 	struct ovl_links links;	 /* lower files with several names, by identity */
 	struct inode *root;	 /* borrowed */

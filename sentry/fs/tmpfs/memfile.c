@@ -82,7 +82,7 @@ static int to_memfd(struct memfile *mf)
 
 	if (mf->fd >= 0)
 		return 0;
-	fd = memhost_new();
+	fd = mf->q->host_file ? mf->q->host_file(mf->q) : memhost_new();
 	if (fd < 0)
 		return fd == -LX_ENOMEM ? fd : -LX_ENFILE;
 	if (mf->size) {
@@ -101,6 +101,11 @@ static int to_memfd(struct memfile *mf)
 	mf->fd = fd;
 	memfile_refresh(mf);
 	return 0;
+}
+
+static uint64_t small_limit(const struct memfile *mf)
+{
+	return mf->q->host_file ? MEMFILE_SMALL_ON_DISK : MEMFILE_SMALL;
 }
 
 /* ---- the buffer ---- */
@@ -258,7 +263,7 @@ int64_t memfile_write(struct memfile *mf, struct uio *u, int64_t pos)
 		end -= cut;
 	}
 	u->resid -= cut;
-	if (mf->fd < 0 && end <= MEMFILE_SMALL) {
+	if (mf->fd < 0 && end <= small_limit(mf)) {
 		n = buf_write(mf, u, (uint64_t)pos);
 	} else {
 		err = to_memfd(mf);
@@ -279,7 +284,7 @@ int memfile_truncate(struct memfile *mf, uint64_t size)
 	if ((size < mf->size && (mf->seals & LX_F_SEAL_SHRINK)) ||
 	    (size > mf->size && (mf->seals & LX_F_SEAL_GROW)))
 		return -LX_EPERM;
-	if (mf->fd < 0 && size <= MEMFILE_SMALL)
+	if (mf->fd < 0 && size <= small_limit(mf))
 		return buf_resize(mf, size);
 	err = to_memfd(mf);
 	if (!err)
@@ -331,7 +336,7 @@ int memfile_fallocate(struct memfile *mf, uint32_t mode, int64_t off, int64_t le
 		return -LX_EOPNOTSUPP;
 	if (grows && (mf->seals & LX_F_SEAL_GROW))
 		return -LX_EPERM;
-	if (mf->fd < 0 && end <= MEMFILE_SMALL)
+	if (mf->fd < 0 && end <= small_limit(mf))
 		return grows ? buf_resize(mf, end) : 0;
 	if (pages_for(end) > mf->pages && !quota_allows(mf->q, pages_for(end) - mf->pages) &&
 	    !quota_allows(mf->q, pages_for((uint64_t)len)))

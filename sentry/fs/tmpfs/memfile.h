@@ -12,11 +12,15 @@
 struct memquota {
 	uint64_t max_pages, used_pages;
 	uint64_t max_inodes, used_inodes;
+	/* Where contents go that outgrow the buffer: a new host file of the caller's, or
+	 * -LX_E…. NULL: a memfd. */
+	int (*host_file)(struct memquota *q);
 };
 bool memquota_take_inode(struct memquota *q); /* false: -LX_ENOSPC */
 void memquota_give_inode(struct memquota *q);
 
-#define MEMFILE_SMALL 65536u
+#define MEMFILE_SMALL 65536u	    /* larger ones are no buffer any more */
+#define MEMFILE_SMALL_ON_DISK 8192u /* … when what they become is not memory */
 
 struct memfile {
 	struct memquota *q;
