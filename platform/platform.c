@@ -12,7 +12,7 @@ static const struct plat_backend *const backends[] = { &unotify_backend, &fake_b
 static const struct plat_backend *find(const char *name)
 {
 	for (size_t i = 0; i < sizeof(backends) / sizeof(backends[0]); i++)
-		if (!strcmp(backends[i]->name, name))
+		if (!strncmp(backends[i]->name, name, strcspn(name, ":")))
 			return backends[i];
 	return NULL;
 }

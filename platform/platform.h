@@ -50,6 +50,12 @@ struct plat_trap {
 	uint64_t addr;		/* FAULT: si_addr */
 	uint64_t err, trapno;	/* FAULT: hardware error code and trap number */
 	int index, error;	/* BATCH: which command, -LX_E… */
+	bool partial;		/* SYSCALL: a call of plat_config.direct. Of the registers
+				 * only the arguments, rax and rip are there; the answer
+				 * carries rax back and nothing else: no batch, no FPU
+				 * state. For more, plat_kick() before plat_resume(): the
+				 * KICK that follows has them all, as they are after the
+				 * call, and is the thread's next trap for certain. */
 };
 
 /* Commands that a thread carries out in its own address space before it goes on.
@@ -100,15 +106,20 @@ struct plat_kernel_ops {
 	void (*cookie_put)(void *cookie);
 };
 
+#define PLAT_DIRECT_BITS 512
+
 struct plat_config {
-	const char *backend; /* "unotify", "fake" */
+	const char *backend; /* "unotify", "fake"; "unotify:full": partial traps never */
 	const struct plat_kernel_ops *ops;
+	/* Calls, by number, that the platform may report as partial traps. */
+	uint64_t direct[PLAT_DIRECT_BITS / 64];
 };
 
 /* What the host offers; filled in by plat_probe(). */
 struct plat_caps {
 	bool sync_wakeup;	/* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (6.6) */
 	bool wait_killable;	/* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19) */
+	bool direct;		/* partial traps are in use: needs 6.18 or 6.12.53 */
 	bool recv_hangup;	/* NOTIF_RECV ends when the last user is gone (6.11) */
 	size_t xstate_size;	/* bytes of a signal frame's XSAVE area incl. magic */
 	uint64_t vdso_start, vdso_end, vvar_start, vvar_end; /* in every new stub */
@@ -187,7 +198,8 @@ int plat_thread_new(struct plat_thread *parent, const struct plat_clone *how, vo
 		    struct plat_thread **out_thread, struct plat_as **out_as);
 
 /* Registers as of the last trap; the kernel edits them in place and they become
- * the guest's at the next resume. Only valid between a trap and its answer. */
+ * the guest's at the next resume. Only valid between a trap and its answer; after a
+ * partial trap see there. */
 struct plat_regs *plat_thread_regs(struct plat_thread *th);
 
 /* FS base: unknown to the kernel unless asked for: it is read with a batch. */

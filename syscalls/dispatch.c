@@ -31,6 +31,16 @@ uint64_t syscall_missing_count(uint64_t nr)
 				    memory_order_relaxed);
 }
 
+void syscall_direct_set(uint64_t *set, uint32_t nbits)
+{
+	for (uint32_t nr = 0; nr < nbits; nr++) {
+		const struct syscall_desc *d = syscall_lookup(nr);
+
+		if (d != NULL && !d->frame)
+			set[nr / 64] |= 1ULL << (nr % 64);
+	}
+}
+
 static const char *name_of(uint64_t nr)
 {
 	const struct syscall_desc *d = syscall_lookup(nr);

@@ -12,6 +12,7 @@ struct task;
 /* A call without arguments has a struct with one byte that means nothing. */
 #define ARG(kind, name) argtype_##kind name;
 #define NOARGS char no_args_;
+#define FRAME
 #define SYS(nr, name, level, note, ...)                                                            \
 	struct name##_args {                                                                       \
 		__VA_ARGS__                                                                        \

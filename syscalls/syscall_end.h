@@ -6,3 +6,4 @@
 #undef NOSYS
 #undef ARG
 #undef NOARGS
+#undef FRAME

@@ -18,6 +18,7 @@
 	a.no_args_ = 0;                                                                            \
 	(void)i;                                                                                   \
 	(void)regs;
+#define FRAME
 #define SYS(nr, name, level, note, ...)                                                            \
 	static long call_##name(struct task *t, const uint64_t regs[6])                            \
 	{                                                                                          \
@@ -34,6 +35,7 @@
 /* Argument lists; the last entry only keeps the arrays from being empty. */
 #define ARG(kind, name) { ARG_KIND_##kind, #name },
 #define NOARGS
+#define FRAME
 #define SYS(nr, name, level, note, ...)                                                            \
 	static const struct syscall_arg args_##name[] = { __VA_ARGS__{ ARG_KIND_COUNT, NULL } };
 #define NOSYS(nr, name, error, note, ...) SYS(nr, name, NONE, note, __VA_ARGS__)
@@ -43,10 +45,12 @@
 static const struct syscall_desc descs[SYSCALL_NR_END] = {
 #define ARG(kind, name)
 #define NOARGS
+#define FRAME +1
 #define SYS(number, call_name, call_level, text, ...)                                              \
 	[number] = {                                                                               \
 		.nr = (number),                                                                    \
 		.nargs = COUNT_OF(args_##call_name) - 1,                                           \
+		.frame = 0 __VA_ARGS__,                                                            \
 		.level = SYSCALL_LEVEL_##call_level,                                               \
 		.name = #call_name,                                                                \
 		.note = (text),                                                                    \

@@ -4,6 +4,7 @@
 #ifndef SYSCALLS_TABLE_H
 #define SYSCALLS_TABLE_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "syscalls/abi/syscall_table.h"
@@ -26,6 +27,7 @@ struct syscall_arg {
 struct syscall_desc {
 	uint32_t nr;
 	uint32_t nargs;
+	bool frame;		/* intercepted with all registers: see syscall.def */
 	enum syscall_level level;
 	int error;		/* LEVEL_NONE: what it gives, positive */
 	const char *error_name; /* LEVEL_NONE: "ENOSYS" */
@@ -53,6 +55,9 @@ const struct arg_kind_info *arg_kind_info(enum arg_kind kind);
 long syscall_dispatch(struct task *t, uint64_t nr, const uint64_t args[6]);
 /* How often a call without a handler was made; unknown numbers share one counter. */
 uint64_t syscall_missing_count(uint64_t nr);
+
+/* The numbers whose rows do not say FRAME, as plat_config.direct wants them. */
+void syscall_direct_set(uint64_t *set, uint32_t nbits);
 
 /* For the kernel at boot; static. */
 const struct syscall_table *syscall_table(void);

@@ -67,7 +67,10 @@ static void make_platform(struct boot_state *b)
 	struct plat_config cfg = { .backend = b->l->o->platform, .ops = &task_plat_ops };
 	struct oerr e = { 0 };
 	char why[256] = "";
-	int r = plat_new(&cfg, &b->plat);
+	int r;
+
+	syscall_direct_set(cfg.direct, PLAT_DIRECT_BITS);
+	r = plat_new(&cfg, &b->plat);
 
 	if (r == 0)
 		return;

@@ -77,6 +77,7 @@ void listener_put(struct listener *l)
 	if (!refs_put(&l->refs))
 		return;
 	close(l->fd);
+	free(l->waiting);
 	free(l);
 }
 

@@ -61,14 +61,24 @@ static void load_fp(struct plat_thread *th, uint64_t fpstate)
 	th->fp_len = sw.extended_size;
 }
 
+bool frame_find(struct plat_thread *th)
+{
+	uint64_t uc = *(const volatile uint64_t *)&th->slot->uc;
+
+	return off_ok(th, uc, sizeof(struct kuc), &th->uc_off);
+}
+
+void frame_set_rax(struct plat_thread *th, uint64_t rax)
+{
+	uc_of(th)->mc.rax = rax;
+}
+
 bool frame_load(struct plat_thread *th)
 {
-	const struct stub_slot *s = th->slot;
-	uint64_t uc = *(const volatile uint64_t *)&s->uc;
 	struct sigcontext mc;
 	struct plat_regs *r = &th->regs;
 
-	if (!off_ok(th, uc, sizeof(struct kuc), &th->uc_off))
+	if (!frame_find(th))
 		return false;
 	memcpy(&mc, &uc_of(th)->mc, sizeof(mc));
 	*r = (struct plat_regs){

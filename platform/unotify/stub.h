@@ -18,7 +18,8 @@
 #define STUB_REGION_SIZE (STUB_SLOTS_OFF + STUB_CHUNKS * STUB_CHUNK_SIZE)
 
 #define STUB_MAGIC_NR 0x5253	       /* the hand-over call: no Linux call has it */
-#define STUB_KICK_SIGNAL 63
+/* Not a real-time signal: those are queued, and sending one can fail for want of room. */
+#define STUB_KICK_SIGNAL 23 /* SIGURG */
 
 /* First argument of the hand-over call. */
 #define STUB_HELLO 1 /* second: the token; a new thread is there */
@@ -48,9 +49,13 @@ struct stub_slot {
 	uint32_t ncmds;
 	uint32_t born; /* a fork's child: its pid, from the host when it made it */
 	uint64_t token;
+	uint32_t park; /* futex word: not zero: wait here before going on */
+	uint32_t pad_;
 	uint64_t sigframe; /* STUB_HELLO's answer: stack pointer for rt_sigreturn */
 	struct stub_cmd cmd[STUB_MAX_CMDS];
 };
+
+#define STUB_FILTER_MAX 256
 
 /* At the end of the code pages, filled in before they become read-only. */
 struct stub_config {
@@ -61,7 +66,7 @@ struct stub_config {
 	uint16_t filter_len;
 	uint16_t pad_[3];
 	uint64_t filter_ptr;
-	uint64_t filter[64]; /* struct sock_filter */
+	uint64_t filter[STUB_FILTER_MAX]; /* struct sock_filter */
 };
 #define STUB_CONFIG_OFF (STUB_CODE_SIZE - 0x1000UL)
 

@@ -25,14 +25,32 @@
 #define SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (1UL << 5)
 #endif
 
-static bool kernel_at_least(unsigned want_major, unsigned want_minor)
+static void kernel_version(unsigned v[3])
 {
 	struct utsname un;
-	unsigned major = 0, minor = 0;
 
-	if (uname(&un) < 0 || sscanf(un.release, "%u.%u", &major, &minor) != 2)
-		return false;
-	return major > want_major || (major == want_major && minor >= want_minor);
+	v[0] = v[1] = v[2] = 0;
+	if (uname(&un) == 0)
+		sscanf(un.release, "%u.%u.%u", &v[0], &v[1], &v[2]);
+}
+
+static bool kernel_at_least(unsigned major, unsigned minor)
+{
+	unsigned v[3];
+
+	kernel_version(v);
+	return v[0] > major || (v[0] == major && v[1] >= minor);
+}
+
+/* Before Linux 6.18 (and 6.12.53), a received call that is answered just when a signal
+ * comes could be made a second time. The hand-over call is not concerned: it blocks
+ * signals. */
+static bool calls_made_once(void)
+{
+	unsigned v[3];
+
+	kernel_version(v);
+	return kernel_at_least(6, 18) || (v[0] == 6 && v[1] == 12 && v[2] >= 53);
 }
 
 /* Which filter flags does this kernel know? A bad address as program gives EFAULT
@@ -50,6 +68,7 @@ int unotify_probe_flags(unsigned *out_flags, struct plat_caps *caps)
 	}
 	caps->sync_wakeup = kernel_at_least(6, 6);
 	caps->recv_hangup = kernel_at_least(6, 11);
+	caps->direct = caps->wait_killable && calls_made_once();
 	*out_flags = flags;
 	return caps->wait_killable ? 0 : -ENOSYS;
 }

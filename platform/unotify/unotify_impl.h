@@ -17,6 +17,7 @@
 #include "platform/unotify/stub.h"
 
 struct unotify;
+struct seccomp_notif;
 
 /* One listener and the worker that serves it; shared by an exec'd process and the
  * forks of it that did not exec. Freed when the last address space is gone. */
@@ -25,6 +26,12 @@ struct listener {
 	struct unotify *u;
 	int fd;
 	struct list queue_link; /* [mu] waiting for a worker */
+	/* Its worker's: threads that were seen to wait in a call, oldest first. */
+	struct waiting {
+		pid_t tid;
+		uint64_t id;	/* of the call */
+	} *waiting;
+	unsigned nwaiting, max_waiting;
 };
 
 /* A memfd of STUB_CHUNK_SLOTS slots, mapped here and in one stub. */
@@ -56,7 +63,12 @@ struct plat_as {
 enum th_state {
 	TH_NEW,		/* its host thread has not reported */
 	TH_RUNNING,	/* guest code, or on the way to it */
-	TH_TRAPPED,	/* waits for an answer */
+	TH_TRAPPED,	/* waits for an answer in the stub's hand-over call */
+	TH_CALL,	/* waits for an answer in a call of its own (partial trap) */
+	/* For the kernel these are as TH_CALL; see direct_host.c: */
+	TH_MOVING,	/* on its way from there into the stub */
+	TH_WANTED,	/* likewise, and the kernel has answered already */
+	TH_DEEP,	/* waits in the stub, on the futex of its slot */
 	TH_GONE,	/* told to exit, or dead */
 };
 
@@ -78,6 +90,7 @@ struct plat_thread {
 	uint64_t uc_off, fp_off; /* checked offsets in the slot; fp_off 0: initial state */
 	size_t fp_len;
 	struct plat_regs regs;
+	bool kick_due;		/* [worker] its next trap is a KICK, or it lies */
 	bool hello;		/* trapped in STUB_HELLO: a frame is to be made */
 	int close_listener;	/* first resume closes the stub's copy of it; -1: none */
 	bool need_map;		/* its chunk is yet to be mapped by the parent's clone */
@@ -131,8 +144,9 @@ struct unotify {
 /* Offset of the frame that a new thread is started from, in its slot. */
 #define NEW_FRAME_OFF 0x4000UL
 
-/* filter.c: write the stub's filter for a code area at base; returns its length. */
-unsigned stub_filter(uint64_t base, uint64_t size, void *out, unsigned max);
+/* filter.c: write the stub's filter for a code area at base to out, STUB_FILTER_MAX
+ * instructions at most; returns its length. direct: as in plat_config. */
+unsigned stub_filter(uint64_t base, uint64_t size, const uint64_t *direct, void *out);
 
 /* zygote_host.c */
 int zygote_start(struct unotify *u);
@@ -165,8 +179,33 @@ void frame_store(struct plat_thread *th);  /* before a resume */
 void frame_make(struct plat_thread *th);   /* for STUB_HELLO */
 int frame_copy_fp(struct plat_thread *to, const struct plat_thread *from);
 
+/* Only where they lie, for a thread whose registers are not asked for. */
+bool frame_find(struct plat_thread *th);
+void frame_set_rax(struct plat_thread *th, uint64_t rax);
+
+/* direct_host.c: calls that come without a frame */
+void serve_direct(struct listener *l, const struct seccomp_notif *n);
+void direct_resume(struct plat_thread *th);	/* claimed from TH_CALL */
+void direct_kick_out(struct plat_thread *th);	/* likewise; its next trap is a KICK */
+void deep_resume(struct plat_thread *th);	/* claimed from TH_DEEP */
+void deep_wake(struct plat_thread *th);		/* what the slot says is for it */
+/* A hand-over of a thread in TH_MOVING or TH_WANTED; under u->mu, which is dropped.
+ * False: it is to be reported, as a KICK. */
+bool deep_arrive(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
+
 /* worker_host.c */
 int workers_serve(struct unotify *u, struct listener *l); /* takes a reference */
+bool claim(struct plat_thread *th, enum th_state from, enum th_state to);
+/* Let a call go: with a value, or natively. The host's errors mean that it is gone. */
+void answer(struct listener *l, uint64_t id, int64_t value);
+void send_kick(struct plat_thread *th);
+void punish(pid_t tid, const char *why);
+/* Tell a thread to end that was claimed for TH_GONE, from `from`. */
+void let_go(struct plat_thread *th, enum th_state from);
+/* The batch's transient state ends with the next trap. Under u->mu. */
+void settle_batch_locked(struct plat_thread *th, bool failed, int bad_index);
+/* Tell the kernel; th is counted, u->mu is held and dropped. */
+void report(struct plat_thread *th, const struct plat_trap *trap);
 uint64_t random_token(void);
 
 #endif

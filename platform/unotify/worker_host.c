@@ -22,21 +22,25 @@
 #endif
 #define SYNC_WAKE_UP 1UL
 
-/* Let a call go: with a value, an error, or natively. -errno of the host. */
-static int answer(struct listener *l, uint64_t id, int error, bool native)
+void answer(struct listener *l, uint64_t id, int64_t value)
 {
-	struct seccomp_notif_resp r = { .id = id, .error = error,
-					.flags = native ? SECCOMP_USER_NOTIF_FLAG_CONTINUE : 0 };
+	struct seccomp_notif_resp r = { .id = id, .val = value };
 
-	return ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, &r) < 0 ? -errno : 0;
+	ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, &r);
+}
+
+static void answer_natively(struct listener *l, uint64_t id)
+{
+	struct seccomp_notif_resp r = { .id = id, .flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE };
+
+	ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SEND, &r);
 }
 
 /* Something in this thread is not as we left it: end it; only its own process can
  * have done that. */
-static void punish(struct unotify *u, pid_t tid, const char *why)
+void punish(pid_t tid, const char *why)
 {
 	log_warn("stub thread %d: %s: killed", tid, why);
-	(void)u;
 	kill(tid, SIGKILL);
 	syscall(SYS_tgkill, tid, tid, SIGKILL);
 }
@@ -163,14 +167,14 @@ static void consume(struct plat_batch *batch)
 	batch->count = 0;
 }
 
-static bool claim(struct plat_thread *th, enum th_state to)
+bool claim(struct plat_thread *th, enum th_state from, enum th_state to)
 {
-	int expect = TH_TRAPPED;
+	int expect = (int)from;
 
 	return atomic_compare_exchange_strong(&th->state, &expect, (int)to);
 }
 
-static void send_kick(struct plat_thread *th)
+void send_kick(struct plat_thread *th)
 {
 	struct plat_as *as = th->as;
 
@@ -178,17 +182,11 @@ static void send_kick(struct plat_thread *th)
 		syscall(SYS_tgkill, as->pid, th->tid, STUB_KICK_SIGNAL);
 }
 
-void unotify_resume(struct plat_thread *th, struct plat_batch *batch)
+/* It waits in the hand-over call, with a frame in its slot. */
+static void full_resume(struct plat_thread *th, struct plat_batch *batch)
 {
-	struct listener *l = th->as->l;
 	struct build b = { th, th->slot, 0 };
 
-	thread_get(th); /* it may run, trap, exit and be let go of before we return */
-	if (!claim(th, TH_RUNNING)) {
-		consume(batch);
-		thread_put(th);
-		return;
-	}
 	th->clone_child = NULL;
 	if (th->hello) {
 		frame_make(th);
@@ -204,10 +202,24 @@ void unotify_resume(struct plat_thread *th, struct plat_batch *batch)
 	if (batch && batch->count)
 		emit_batch(&b, batch);
 	th->slot->ncmds = b.n;
+	consume(batch);
 	if (atomic_exchange(&th->kick, false))
 		send_kick(th);
-	answer(l, th->notif_id, 0, false);
-	consume(batch);
+	answer(th->as->l, th->notif_id, 0);
+}
+
+void unotify_resume(struct plat_thread *th, struct plat_batch *batch)
+{
+	thread_get(th); /* it may run, trap, exit and be let go of before we return */
+	if (claim(th, TH_TRAPPED, TH_RUNNING)) {
+		full_resume(th, batch);
+	} else {
+		consume(batch); /* there is none, or the thread is gone */
+		if (claim(th, TH_CALL, TH_RUNNING))
+			direct_resume(th);
+		else if (!claim(th, TH_MOVING, TH_WANTED) && claim(th, TH_DEEP, TH_RUNNING))
+			deep_resume(th);
+	}
 	thread_put(th);
 }
 
@@ -220,7 +232,7 @@ void unotify_kick(struct plat_thread *th)
 
 /* Tell a waiting thread to end. A process's first thread stays (its host process
  * could not be reached without it) until the space is killed. */
-static void let_go(struct plat_thread *th)
+void let_go(struct plat_thread *th, enum th_state from)
 {
 	struct unotify *u = th->as->u;
 	bool put;
@@ -228,7 +240,10 @@ static void let_go(struct plat_thread *th)
 	if (th->tid != th->as->pid) {
 		th->slot->cmd[0] = (struct stub_cmd){ SYS_exit, { 0 } };
 		th->slot->ncmds = 1;
-		answer(th->as->l, th->notif_id, 0, false);
+		if (from == TH_DEEP)
+			deep_wake(th);
+		else
+			answer(th->as->l, th->notif_id, 0);
 	}
 	mutex_lock(&u->mu);
 	/* The first thread stays in the tables: its end is the space's. */
@@ -242,8 +257,16 @@ void unotify_thread_exit(struct plat_thread *th)
 {
 	thread_get(th);
 	atomic_store(&th->exiting, true);
-	if (claim(th, TH_GONE))
-		let_go(th);
+	if (claim(th, TH_TRAPPED, TH_GONE))
+		let_go(th, TH_TRAPPED);
+	else if (th->tid == th->as->pid && claim(th, TH_CALL, TH_GONE))
+		let_go(th, TH_CALL);
+	else if (claim(th, TH_CALL, TH_RUNNING))
+		direct_kick_out(th); /* it has no frame to run a command from */
+	else if (claim(th, TH_MOVING, TH_WANTED))
+		; /* it arrives, and is let go then */
+	else if (claim(th, TH_DEEP, TH_GONE))
+		let_go(th, TH_DEEP);
 	else
 		unotify_kick(th);
 	thread_put(th);
@@ -251,8 +274,7 @@ void unotify_thread_exit(struct plat_thread *th)
 
 /* ---- traps ---- */
 
-/* The batch's transient state ends with the next trap. */
-static void settle_batch_locked(struct plat_thread *th, bool failed, int bad_index)
+void settle_batch_locked(struct plat_thread *th, bool failed, int bad_index)
 {
 	th->clone_child = NULL;
 	if (th->lent_place >= 0)
@@ -349,8 +371,7 @@ static bool read_trap(struct plat_thread *th, uint64_t kind, struct plat_trap *t
 	}
 }
 
-/* Tell the kernel; th is counted, u->mu is held and dropped. */
-static void report(struct plat_thread *th, const struct plat_trap *trap)
+void report(struct plat_thread *th, const struct plat_trap *trap)
 {
 	struct unotify *u = th->as->u;
 	void *cookie = th->cookie;
@@ -359,8 +380,7 @@ static void report(struct plat_thread *th, const struct plat_trap *trap)
 		u->cfg.ops->cookie_get(cookie);
 	mutex_unlock(&u->mu);
 	if (!cookie || atomic_load(&th->exiting)) {
-		if (claim(th, TH_GONE))
-			let_go(th);
+		unotify_thread_exit(th);
 	} else {
 		u->cfg.ops->trap(cookie, trap);
 	}
@@ -375,9 +395,11 @@ static void serve_handover(struct listener *l, const struct seccomp_notif *n)
 	struct plat_trap trap = { .kind = PLAT_TRAP_STARTED };
 	struct plat_thread *th;
 	const char *bad = NULL;
+	int state;
 
 	mutex_lock(&u->mu);
 	th = tid_lookup_locked(u, (pid_t)n->pid);
+	state = th ? atomic_load(&th->state) : TH_NEW;
 	if (!th && kind == STUB_HELLO) {
 		th = adopt_locked(l, (pid_t)n->pid, n->data.args[1]);
 		if (th)
@@ -387,20 +409,28 @@ static void serve_handover(struct listener *l, const struct seccomp_notif *n)
 	} else if (!th || th->as->l != l) {
 		bad = "unknown thread";
 	} else if (kind == STUB_TRAP || kind == STUB_BATCH) {
-		if (!read_trap(th, kind, &trap))
+		if ((state == TH_MOVING || state == TH_WANTED) && deep_arrive(l, th, n))
+			return;
+		if (state == TH_DEEP)
+			bad = "left its place";
+		else if (!read_trap(th, kind, &trap))
 			bad = "damaged frame";
+		else if (th->kick_due && trap.kind != PLAT_TRAP_KICK)
+			bad = "ignored a kick";
 	} else {
 		bad = "unknown hand-over";
 	}
 	if (bad || atomic_load(&th->state) == TH_GONE) {
 		mutex_unlock(&u->mu);
 		if (bad)
-			punish(u, (pid_t)n->pid, bad);
+			punish((pid_t)n->pid, bad);
 		return;
 	}
 	settle_batch_locked(th, trap.kind == PLAT_TRAP_BATCH, trap.index);
 	thread_get(th);
+	th->kick_due = false;
 	th->notif_id = n->id;
+	atomic_store(&th->kick, false); /* this trap is what it asked for */
 	atomic_store(&th->state, TH_TRAPPED);
 	report(th, &trap);
 	thread_put(th);
@@ -421,7 +451,10 @@ static void serve_clone(struct listener *l, const struct seccomp_notif *n)
 	if (ok)
 		th->clone_child = NULL;
 	mutex_unlock(&u->mu);
-	answer(l, n->id, ok ? 0 : -EPERM, ok);
+	if (ok)
+		answer_natively(l, n->id);
+	else
+		answer(l, n->id, -EPERM);
 }
 
 static bool wait_for_call(struct listener *l, struct seccomp_notif *n)
@@ -461,7 +494,7 @@ static void serve(struct listener *l)
 		else if (n.data.nr == SYS_clone)
 			serve_clone(l, &n);
 		else
-			answer(l, n.id, -ENOSYS, false);
+			serve_direct(l, &n);
 	}
 }
 

@@ -135,8 +135,7 @@ static void zygote_move_vdso(const struct unotify *u, const struct maps_info *m)
 
 static void zygote_signals(uint64_t region, const struct blob_head *h)
 {
-	static const int sigs[] = { SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP,
-				    STUB_KICK_SIGNAL };
+	static const int sigs[] = { SIGSYS, SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP };
 	struct ksa dfl = { 0 }, sa = { region + h->entry,
 				       SA_SIGINFO | SA_ONSTACK | SA_RESTORER_,
 				       region + h->restorer, ~0UL };
@@ -147,6 +146,10 @@ static void zygote_signals(uint64_t region, const struct blob_head *h)
 	for (size_t i = 0; i < sizeof(sigs) / sizeof(sigs[0]); i++)
 		if (syscall(SYS_rt_sigaction, sigs[i], &sa, NULL, 8) < 0)
 			die("sigaction");
+	/* A call that a kick ends before the sentry has received it is made again. */
+	sa.flags |= SA_RESTART;
+	if (syscall(SYS_rt_sigaction, STUB_KICK_SIGNAL, &sa, NULL, 8) < 0)
+		die("sigaction");
 	syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, 8);
 }
 
@@ -181,8 +184,7 @@ static void place_image(struct unotify *u, unsigned filter_flags, int sock)
 	cf->vdso_hi = u->caps.vdso_end;
 	cf->sock = sock;
 	cf->filter_flags = filter_flags;
-	cf->filter_len = (uint16_t)stub_filter(u->region, STUB_CODE_SIZE, cf->filter,
-					       sizeof(cf->filter) / sizeof(cf->filter[0]));
+	cf->filter_len = (uint16_t)stub_filter(u->region, STUB_CODE_SIZE, u->cfg.direct, cf->filter);
 	cf->filter_ptr = u->region + STUB_CONFIG_OFF + offsetof(struct stub_config, filter);
 	if (mprotect(at, STUB_CODE_SIZE, PROT_READ | PROT_EXEC) < 0)
 		die("mprotect");
@@ -236,6 +238,10 @@ int zygote_start(struct unotify *u)
 		err = move_vdso(u, &m);
 	if (err)
 		return err;
+	if (strchr(u->cfg.backend, ':'))
+		u->caps.direct = false;
+	if (!u->caps.direct)
+		memset(u->cfg.direct, 0, sizeof(u->cfg.direct));
 	u->region = pick_region(&m);
 	if (!u->region)
 		return -ENOMEM;

@@ -32,6 +32,12 @@ static void restore_mask(struct task *t)
 	task_set_sigmask(t, t->saved_sigmask);
 }
 
+void signal_restore_mask(struct task *t, long result)
+{
+	if (t->restore_sigmask && !result_interrupted(result))
+		restore_mask(t);
+}
+
 static void restart_as(struct task *t, long *result, uint64_t sysno)
 {
 	t->regs->rax = sysno;
@@ -172,8 +178,7 @@ bool signal_deliver(struct task *t, long *result, bool is_syscall)
 		*result = -LX_ERAN;
 	if (t->killed)
 		return false;
-	if (t->restore_sigmask && !result_interrupted(*result))
-		restore_mask(t);
+	signal_restore_mask(t, *result);
 	for (;;) {
 		if (t->tg->stop_pending) {
 			stop_enter(t, *result, is_syscall);

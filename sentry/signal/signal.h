@@ -128,6 +128,10 @@ void task_set_temp_sigmask(struct task *t, sigset64 mask);
  * t->stop_return and call signal_deliver(t, &t->stop_result, t->stop_is_syscall). */
 bool signal_deliver(struct task *t, long *result, bool is_syscall);
 
+/* The part of it that needs no registers: end a temporary mask, unless `result` says that
+ * a signal ended the call. */
+void signal_restore_mask(struct task *t, long result);
+
 /* Job-control stop and continue are in signal.c; tasks in a stopped group are not
  * resumed until SIGCONT or SIGKILL. */
 

@@ -55,13 +55,42 @@ static void call_end(struct task *t, bool is_call, long result)
 	t->sysno = UINT64_MAX;
 }
 
+/* The trap showed a call's arguments only, and more than its result is to be given back:
+ * kicked on its way out, the thread reports with all registers, and task_to_guest() is
+ * done again. */
+static bool want_frame(struct task *t, long result, bool is_call)
+{
+	t->aside.due = true;
+	t->aside.is_call = is_call;
+	t->aside.result = result;
+	t->aside.rax = t->regs->rax;
+	/* The host takes some values for orders to make the call again. */
+	t->regs->rax = 0;
+	t->kick_after = true;
+	t->state = TASK_RUNNING;
+	return true;
+}
+
+static bool serve_aside(struct task *t)
+{
+	t->aside.due = false;
+	t->regs->rax = t->aside.rax;
+	return task_to_guest(t, t->aside.result, t->aside.is_call);
+}
+
 bool task_to_guest(struct task *t, long result, bool is_call)
 {
 	long call_result = result;
 
+	if (t->killed && !t->batch.count)
+		return die(t);
+	if (t->partial) {
+		signal_restore_mask(t, result);
+		if (t->killed || t->batch.count || signal_pending(t) || t->restore_sigmask ||
+		    (is_call && is_restart(result)))
+			return want_frame(t, result, is_call);
+	}
 	if (t->killed) {
-		if (!t->batch.count)
-			return die(t);
 		/* Others may use the address space: the change is carried out first. */
 		t->kick_after = true;
 		t->state = TASK_RUNNING;
@@ -242,7 +271,10 @@ static bool serve(struct task *t, const struct plat_trap *tr)
 {
 	if (tr->kind != PLAT_TRAP_DIED)
 		t->regs = plat_thread_regs(t->pt);
-	if (tr->kind != PLAT_TRAP_BATCH) {
+	t->partial = tr->partial;
+	if (t->aside.due && tr->kind != PLAT_TRAP_DIED)
+		return serve_aside(t);
+	if (tr->kind != PLAT_TRAP_BATCH && !t->aside.due) {
 		/* It was run. */
 		t->batch.count = 0;
 		if (t->cloning && tr->kind != PLAT_TRAP_DIED)
@@ -306,7 +338,8 @@ static void op_trap(void *cookie, const struct plat_trap *tr)
 		note_trap(t, tr);
 	} else if (t->pt && t->state != TASK_DEAD) {
 		enter_kernel(t);
-		t->trap_seq++;
+		if (!t->aside.due)
+			t->trap_seq++;
 		resume = serve(t, tr);
 		leave_kernel(t);
 	}
@@ -345,7 +378,7 @@ void task_resume(struct task *t)
 		t->kick_after = false;
 		plat_kick(pt);
 	}
-	if (t->batch.count) {
+	if (t->go_batch) {
 		/* Not t's own: it may have trapped again, and be filling its batch anew,
 		 * before the platform is through with this one. */
 		b.count = t->batch.count;

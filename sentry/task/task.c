@@ -134,6 +134,7 @@ void session_put(struct session *s)
 void task_pin(struct task *t)
 {
 	t->go_pt = t->pt;
+	t->go_batch = t->batch.count && !t->aside.due;
 	atomic_fetch_add_explicit(&t->pins, 1, memory_order_relaxed);
 }
 

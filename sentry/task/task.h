@@ -88,6 +88,7 @@ struct task {
 
 	/* the call in progress */
 	struct plat_regs *regs;		/* plat_thread_regs(), valid while trapped */
+	bool partial;			/* of them, only a call's arguments, rax and rip */
 	uint64_t sysno;			/* of the current call; UINT64_MAX: none */
 	uint64_t sysargs[6];
 	struct restart restart;
@@ -146,6 +147,12 @@ struct task {
 	bool kick_after;		/* report a KICK trap right after the batch */
 	bool started;			/* its host thread has reported */
 	long (*call_fn)(struct task *t); /* runs instead of the call's handler */
+	struct {			/* a partial trap's call has ended; the KICK that */
+		bool due;		/* brings all registers goes on with its result. */
+		bool is_call;		/* t->batch waits, too */
+		long result;
+		uint64_t rax;
+	} aside;
 	void (*kick_fn)(struct task *t); /* what the KICK asked for by kick_after does */
 	struct task *cloning;		/* one reference: child of the batch under way */
 	int cloning_pidfd;		/* fd to be closed if that fails, or -1 */
@@ -154,6 +161,7 @@ struct task {
 	struct exec_state *exec;	/* execve under way: task_exec.c */
 	bool batch_of_call;		/* the batch under way belongs to a call's result */
 	struct plat_thread *go_pt;	/* what the pending plat_resume() is for */
+	bool go_batch;			/* … and whether it runs t->batch */
 	_Atomic unsigned pins;		/* plat_resume() calls of it in flight; task.c */
 	struct plat_thread *defer_pt;	/* to be released by the last of them */
 	struct task_waiter waiters[TASK_INLINE_WAITERS]; /* the first enrolments */

@@ -248,6 +248,7 @@ static void enter_new_mm(struct task *t, struct exec_state *x)
 	t->mm = mm;
 	t->pt = x->pt;
 	t->regs = NULL;
+	t->partial = false;
 	t->tg->shares_mm = false;
 	t->robust_list = 0;
 	t->clear_child_tid = 0;

@@ -232,8 +232,9 @@ void task_exit_now(struct task *t)
 	bool leader = t == tg->leader;
 
 	BUG_ON(t->state == TASK_DEAD);
-	if (t->in_kernel)
+	if (t->in_kernel || t->aside.due)
 		batch_drop(&t->batch);
+	t->aside.due = false;
 	t->in_kernel = true; /* for the rest of its life */
 	strace_gone(t);
 	task_unenrol(t);

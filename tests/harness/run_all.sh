@@ -71,7 +71,7 @@ p_unit() {
 
 p_platform() {
   local b
-  for b in unotify fake; do
+  for b in unotify unotify:full fake; do
     timeout 120 build-debug/tests/platform_conformance "$b" | sed 's/^\(ok\|FAIL\) /\1 platform\//'
   done
 }

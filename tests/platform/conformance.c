@@ -16,6 +16,7 @@
 #define CODE 0x100000UL
 #define STACK 0x300000UL
 #define DATA 0x400000UL
+#define DIRECT 110 /* getppid: reported as a partial trap, where the backend has them */
 
 /* A guest thread as this "kernel" sees it: one trap at a time, handed to main. */
 struct ctx {
@@ -78,7 +79,7 @@ static struct ctx *ctx_new(void)
 }
 
 /* Wait for the thread's next trap, five seconds at most. */
-static bool next(struct ctx *c, struct plat_trap *t)
+static bool next_raw(struct ctx *c, struct plat_trap *t)
 {
 	struct timespec until;
 	int err = 0;
@@ -93,6 +94,21 @@ static bool next(struct ctx *c, struct plat_trap *t)
 	c->have = false;
 	pthread_mutex_unlock(&c->mu);
 	return !err;
+}
+
+/* The same; of a partial trap the rest is fetched, so that it looks like a full one. */
+static bool next(struct ctx *c, struct plat_trap *t)
+{
+	if (!next_raw(c, t))
+		return false;
+	if (!t->partial)
+		return true;
+	plat_kick(c->th);
+	plat_resume(c->th, NULL);
+	if (!next_raw(c, t) || t->kind != PLAT_TRAP_KICK)
+		return false;
+	t->kind = PLAT_TRAP_SYSCALL;
+	return true;
 }
 
 static struct plat_cmd anon(uint64_t addr, uint64_t len, int prot)
@@ -140,6 +156,10 @@ GUEST(code_getppid, "mov $110, %eax; syscall; mov %rax, %rbx; mov $39, %eax; sys
 GUEST(code_fault, "movabs $0x7000000, %rax; mov $7, %ebx; mov (%rax), %rcx; ud2");
 GUEST(code_spin, "1: inc %rbx; jmp 1b");
 GUEST(code_loop, "1: mov $110, %eax; syscall; jmp 1b");
+/* Adds up what its calls give, and counts them. */
+GUEST(code_sum, "1: mov $110, %eax; syscall; add %rax, %rbx; inc %r12; jmp 1b");
+GUEST(code_then, "mov $110, %eax; mov $1, %edi; mov $2, %r9d; syscall; mov %rax, %rbx;"
+		 "mov $39, %eax; syscall; ud2");
 GUEST(code_xmm, "mov $0x1122334455667788, %rax; movq %rax, %xmm3; mov $110, %eax; syscall;"
 		"movq %xmm3, %rdx; mov $39, %eax; syscall; ud2");
 GUEST(code_clone, "mov $57, %eax; syscall; mov %rax, %rbx; mov $39, %eax; syscall; ud2");
@@ -449,6 +469,194 @@ static bool t_storm(struct plat *p)
 	return ok;
 }
 
+/* ---- partial traps ---- */
+
+/* What is there of the registers, that the answer is the result, and that nothing else
+ * changes by it. */
+static bool t_partial(struct plat *p)
+{
+	struct ctx *c = boot(p, code_then, LEN(code_then));
+	struct plat_regs *r;
+	struct plat_trap t = { 0 };
+	bool ok = true;
+
+	if (!c)
+		return false;
+	plat_thread_regs(c->th)->r12 = 0x1234;
+	plat_resume(c->th, NULL);
+	CHECK(next_raw(c, &t) && t.kind == PLAT_TRAP_SYSCALL);
+	CHECK(t.partial == plat_caps(p)->direct);
+	r = plat_thread_regs(c->th);
+	CHECK(r->rax == 110 && r->rdi == 1 && r->r9 == 2 && r->rip == CODE + 18);
+	r->rax = (uint64_t)-11;
+	plat_resume(c->th, NULL);
+	CHECK(next_raw(c, &t) && t.kind == PLAT_TRAP_SYSCALL && !t.partial);
+	r = plat_thread_regs(c->th);
+	CHECK(r->rbx == (uint64_t)-11 && r->r12 == 0x1234 && r->rax == 39);
+	drop(c);
+	return ok;
+}
+
+/* Kicked while it waits: first the result, then the trap with all registers. */
+static bool t_partial_kick(struct plat *p)
+{
+	struct ctx *c = boot(p, code_then, LEN(code_then));
+	struct plat_regs *r;
+	struct plat_trap t = { 0 };
+	bool ok = true;
+
+	if (!c)
+		return false;
+	plat_thread_regs(c->th)->r12 = 0x1234;
+	plat_resume(c->th, NULL);
+	CHECK(next_raw(c, &t) && t.kind == PLAT_TRAP_SYSCALL);
+	for (int i = 0; i < 5; i++)
+		plat_kick(c->th);
+	plat_thread_regs(c->th)->rax = 5;
+	plat_resume(c->th, NULL);
+	CHECK(next_raw(c, &t) && t.kind == PLAT_TRAP_KICK && !t.partial);
+	r = plat_thread_regs(c->th);
+	CHECK(r->rax == 5 && r->rip == CODE + 18 && r->r12 == 0x1234 && r->rdi == 1);
+	r->rax = 6;
+	plat_resume(c->th, NULL);
+	CHECK(next_raw(c, &t) && t.kind == PLAT_TRAP_SYSCALL && plat_thread_regs(c->th)->rbx == 6);
+	drop(c);
+	return ok;
+}
+
+/* Calls under a storm of kicks: each is made once. The trap handler counts them, and so
+ * does the guest. */
+static bool t_kick_storm(struct plat *p)
+{
+	struct ctx *c = boot(p, code_sum, LEN(code_sum));
+	const struct plat_regs *r;
+	struct plat_trap t = { 0 };
+	unsigned kicks = 0;
+	bool ok = true;
+
+	if (!c)
+		return false;
+	c->echo = true;
+	c->stop_after = 5000;
+	plat_resume(c->th, NULL);
+	while (__atomic_load_n(&c->served, __ATOMIC_RELAXED) < c->stop_after) {
+		plat_kick(c->th);
+		CHECK(next_raw(c, &t));
+		if (!ok || t.kind != PLAT_TRAP_KICK)
+			break;
+		plat_resume(c->th, NULL);
+		/* Leave it time for some calls, and come at another moment of one. */
+		for (unsigned i = 0; i < kicks * 37 % 4000; i++)
+			__asm__ volatile("pause");
+		kicks++;
+	}
+	if (t.kind == PLAT_TRAP_KICK)
+		CHECK(next(c, &t));
+	CHECK(t.kind == PLAT_TRAP_SYSCALL);
+	r = plat_thread_regs(c->th);
+	CHECK(r->r12 == c->stop_after && r->rbx == 42 * c->stop_after);
+	printf("  (%u kicks, %lu calls)\n", kicks, c->served);
+	CHECK(kicks > 20);
+	drop(c);
+	return ok;
+}
+
+#define CROWD 400
+
+/* A thread of c's space, brought to where it waits in its first call. */
+static struct ctx *add_waiter(struct ctx *c)
+{
+	struct plat_clone how = { .share_as = true };
+	struct plat_batch b = { 0 };
+	struct ctx *k = ctx_new();
+	struct plat_trap t;
+	struct plat_as *as;
+
+	if (plat_thread_new(c->th, &how, k, &k->th, &as))
+		return NULL;
+	plat_batch_add(&b, (struct plat_cmd){ .op = PLAT_CMD_CLONE, .child = k->th });
+	plat_resume(c->th, &b);
+	if (!next_raw(k, &t) || t.kind != PLAT_TRAP_STARTED)
+		return NULL;
+	*plat_thread_regs(k->th) = (struct plat_regs){ .rip = CODE, .r12 = 99 };
+	plat_resume(k->th, NULL);
+	return next_raw(k, &t) && next(c, &t) ? k : NULL;
+}
+
+/* Many threads that wait for long in one process, while another makes calls: whatever the
+ * platform does with them meanwhile, each goes on from where it was; by a plain answer, by
+ * one with a kick, or not at all. */
+static bool t_crowd(struct plat *p)
+{
+	struct ctx *c = boot(p, code_then, LEN(code_then)), *k[CROWD];
+	struct plat_trap t = { 0 };
+	bool ok = true;
+
+	if (!c)
+		return false;
+	plat_resume(c->th, NULL);
+	CHECK(next(c, &t));
+	for (int i = 0; i < CROWD && ok; i++) {
+		plat_thread_regs(c->th)->rip = CODE;
+		k[i] = add_waiter(c);
+		CHECK(k[i]);
+		for (int j = 0; j < 10 && ok; j++) {
+			plat_thread_regs(c->th)->rip = CODE;
+			plat_resume(c->th, NULL);
+			CHECK(next(c, &t));
+		}
+	}
+	for (int i = 0; i < CROWD && ok; i++) {
+		if (i % 4 == 3) {
+			plat_thread_release(k[i]->th);
+			continue;
+		}
+		if (i % 4 == 2)
+			plat_kick(k[i]->th);
+		plat_thread_regs(k[i]->th)->rax = 1000 + (uint64_t)i;
+		plat_resume(k[i]->th, NULL);
+		CHECK(next_raw(k[i], &t));
+		if (i % 4 == 2) {
+			CHECK(t.kind == PLAT_TRAP_KICK && plat_thread_regs(k[i]->th)->rdi == 1);
+			plat_resume(k[i]->th, NULL);
+			CHECK(next_raw(k[i], &t));
+		}
+		CHECK(t.kind == PLAT_TRAP_SYSCALL && plat_thread_regs(k[i]->th)->rax == 39);
+		CHECK(plat_thread_regs(k[i]->th)->rbx == 1000 + (uint64_t)i);
+		CHECK(plat_thread_regs(k[i]->th)->r12 == 99);
+		plat_thread_release(k[i]->th);
+	}
+	drop(c);
+	return ok;
+}
+
+/* A crowd that dies in the middle of being moved and answered. */
+static bool t_crowd_dies(struct plat *p)
+{
+	struct ctx *c = boot(p, code_then, LEN(code_then)), *k[CROWD];
+	struct plat_trap t = { 0 };
+	bool ok = true;
+
+	if (!c)
+		return false;
+	plat_resume(c->th, NULL);
+	CHECK(next(c, &t));
+	for (int i = 0; i < CROWD && ok; i++) {
+		plat_thread_regs(c->th)->rip = CODE;
+		k[i] = add_waiter(c);
+		CHECK(k[i]);
+	}
+	kill(plat_as_host_pid(c->as), SIGKILL);
+	for (int i = 0; i < CROWD && ok; i++) {
+		if (i % 2)
+			plat_resume(k[i]->th, NULL);
+		CHECK(next_raw(k[i], &t) && t.kind == PLAT_TRAP_DIED);
+		plat_thread_release(k[i]->th);
+	}
+	drop(c);
+	return ok;
+}
+
 /* real: needs real host processes or a real FPU; not for the fake backend. */
 static const struct {
 	const char *name;
@@ -459,16 +667,19 @@ static const struct {
 	{ "int80", t_int80, false }, { "kick", t_kick, false }, { "fpu", t_fpu, true }, { "memory", t_memory, false },
 	{ "lend_fd", t_lend_fd, false }, { "fork", t_fork, false }, { "thread", t_thread, false },
 	{ "many_threads", t_many_threads, false }, { "wrong_call", t_wrong_call, false }, { "died", t_died, true },
-	{ "storm", t_storm, false },
+	{ "storm", t_storm, false }, { "partial", t_partial, true },
+	{ "partial_kick", t_partial_kick, true }, { "kick_storm", t_kick_storm, true },
+	{ "crowd", t_crowd, true }, { "crowd_dies", t_crowd_dies, true },
 };
 
 int main(int argc, char **argv)
 {
-	struct plat_config cfg = { argc > 1 ? argv[1] : "unotify", &ops };
+	struct plat_config cfg = { .backend = argc > 1 ? argv[1] : "unotify", .ops = &ops };
 	char why[256];
 	struct plat *p;
 
 	setvbuf(stdout, NULL, _IOLBF, 0);
+	cfg.direct[DIRECT / 64] |= 1ULL << (DIRECT % 64);
 	if (plat_probe(cfg.backend, why, sizeof(why))) {
 		printf("%s\n", why);
 		return 1;

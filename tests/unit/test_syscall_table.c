@@ -24,6 +24,7 @@ static long stub_result;
 
 #define ARG(kind, name) memcpy(&seen[i++], &a->name, sizeof(a->name));
 #define NOARGS (void)i; (void)a;
+#define FRAME
 #define SYS(nr, name, level, note, ...)                                                            \
 	long sys_##name(struct task *t, const struct name##_args *a)                               \
 	{                                                                                          \
@@ -59,6 +60,31 @@ Test(syscall_table, every_number_once_and_in_order)
 		want = want == 336 ? 424 : want + 1;
 	}
 	cr_assert_eq(want, SYSCALL_NR_END);
+}
+
+/* What needs the whole frame, or makes work for the stub in every case. */
+Test(syscall_table, direct_set)
+{
+	static const char *const frame[] = {
+		"mmap",	 "mprotect", "munmap", "brk",	   "mremap", "madvise",	     "shmat",
+		"shmdt", "clone",    "clone3", "fork",	   "vfork",  "execve",	     "execveat",
+		"exit",	 "exit_group", "rt_sigreturn", "rt_sigsuspend", "pause", "sigaltstack",
+		"arch_prctl", "restart_syscall",
+	};
+	uint64_t set[8] = { 0 };
+	unsigned n = 0;
+
+	syscall_direct_set(set, 512);
+	for (uint32_t nr = 0; nr < 512; nr++) {
+		const struct syscall_desc *d = syscall_lookup(nr);
+		bool listed = false;
+
+		for (size_t i = 0; d != NULL && i < sizeof(frame) / sizeof(frame[0]); i++)
+			listed |= strcmp(d->name, frame[i]) == 0;
+		n += listed;
+		cr_assert_eq(set[nr / 64] >> (nr % 64) & 1, d != NULL && !listed, "%u", nr);
+	}
+	cr_assert_eq(n, sizeof(frame) / sizeof(frame[0]));
 }
 
 Test(syscall_table, lookup_and_names)

@@ -22,6 +22,7 @@
 #define SIGCHLD_ 17
 #define SOL_SOCKET_ 1
 #define SCM_RIGHTS_ 1
+#define FUTEX_WAIT_ 0
 
 extern char stub_base[] __attribute__((visibility("hidden")));
 void stub_zygote(void);
@@ -91,7 +92,8 @@ static int run_commands(struct stub_slot *s)
 	return failed;
 }
 
-/* Every way into the sentry: hand over until the sentry is content. It answers with 0
+/* Every way into the sentry: hand over until the sentry is content. It may have the thread
+ * wait here for what comes next (s->park). It answers with 0
  * or not at all; anything else means that it is gone, and this process with it (the
  * filter kills a process that calls exit_group from here). */
 static void hand_over(struct stub_slot *s, long kind, long arg)
@@ -99,6 +101,8 @@ static void hand_over(struct stub_slot *s, long kind, long arg)
 	do {
 		while (sys6(STUB_MAGIC_NR, kind, arg, 0, 0, 0, 0))
 			sys6(SYS_exit_group, 1, 0, 0, 0, 0, 0);
+		while (*(volatile uint32_t *)&s->park)
+			sys6(SYS_futex, (long)&s->park, FUTEX_WAIT_, 1, 0, 0, 0);
 		kind = STUB_BATCH;
 	} while (run_commands(s));
 }

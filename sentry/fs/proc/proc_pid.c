@@ -119,6 +119,7 @@ static int show_syscall(struct pseudo_node *n, struct pseudo_buf *b)
 	if (proc_ref_get(n, &r))
 		return -LX_ESRCH;
 	t = r.t;
+	/* The stack pointer of a partial trap is not known: 0. */
 	if (t->state == TASK_PARKED && t->sysno != UINT64_MAX && t->regs) {
 		pb_printf(b, "%lld", (long long)t->sysno);
 		for (int i = 0; i < 6; i++)
