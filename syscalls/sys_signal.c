@@ -120,7 +120,7 @@ long sys_sigaltstack(struct task *t, const struct sigaltstack_args *a)
 		return -LX_EFAULT;
 	sigaltstack_get(t, &old);
 	if (a->uss.v != 0) {
-		err = sigaltstack_set(t, &in, t->regs->rsp);
+		err = sigaltstack_set(t, &in, task_regs(t)->rsp);
 		if (err)
 			return err;
 	}

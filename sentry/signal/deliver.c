@@ -40,7 +40,7 @@ void signal_restore_mask(struct task *t, long result)
 
 static void restart_as(struct task *t, long *result, uint64_t sysno)
 {
-	t->regs->rax = sysno;
+	task_regs(t)->rax = sysno;
 	t->regs->rip -= SYSCALL_INSN_SIZE;
 	*result = -LX_ERAN;
 }

@@ -85,7 +85,7 @@ static uint64_t align_down(uint64_t v, uint64_t to)
 
 static void fill_context(const struct task *t, struct lx_ucontext *uc, sigset64 oldmask)
 {
-	const struct plat_regs *r = t->regs;
+	const struct plat_regs *r = task_regs(t);
 	struct lx_sigcontext *mc = &uc->mc;
 
 	uc->flags = LX_UC_FP_XSTATE | LX_UC_SIGCONTEXT_SS | LX_UC_STRICT_RESTORE_SS;
@@ -108,7 +108,7 @@ static void fill_context(const struct task *t, struct lx_ucontext *uc, sigset64 
 static int place_frame(const struct task *t, const struct ksigaction *act, size_t fp_size,
 		       uint64_t *out_frame, uint64_t *out_fp)
 {
-	uint64_t sp = t->regs->rsp - RED_ZONE;
+	uint64_t sp = task_regs(t)->rsp - RED_ZONE;
 	bool nested = on_altstack(t, t->regs->rsp), entering = false;
 
 	if ((act->flags & LX_SA_ONSTACK) && altstack_flags(t, sp) == 0) {
@@ -259,7 +259,7 @@ static int restore_fpstate(struct task *t, uint64_t addr)
 
 static void restore_registers(struct task *t, const struct lx_sigcontext *mc)
 {
-	uint64_t flags = t->regs->eflags;
+	uint64_t flags = task_regs(t)->eflags;
 
 	memcpy(t->regs, mc, sizeof(*t->regs));
 	t->regs->eflags = (flags & ~FIX_EFLAGS) | (mc->eflags & FIX_EFLAGS);
@@ -267,7 +267,7 @@ static void restore_registers(struct task *t, const struct lx_sigcontext *mc)
 
 long sigframe_return(struct task *t)
 {
-	uint64_t at = t->regs->rsp - sizeof(uint64_t);
+	uint64_t at = task_regs(t)->rsp - sizeof(uint64_t);
 	struct lx_rt_sigframe frame;
 	uint64_t sp;
 

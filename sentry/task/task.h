@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "platform/base/auto.h"
+#include "platform/base/bug.h"
 #include "platform/base/list.h"
 #include "platform/base/refs.h"
 #include "platform/platform.h"
@@ -209,6 +210,13 @@ struct tgroup {			/* a process */
 	uint64_t ncalls;		/* calls served: the estimate of system time */
 	struct ktimer kill_timer;	/* ends threads that do not follow a kick */
 };
+
+/* All registers: not for a call of the direct set, before its KICK has come. */
+static inline struct plat_regs *task_regs(struct task *t)
+{
+	BUG_ON(t->partial);
+	return t->regs;
+}
 
 void task_get(struct task *t);
 void task_put(struct task *t);

@@ -125,7 +125,7 @@ static void copy_plain(struct task *c, const struct task *t, const struct clone_
 	c->fs_base = r->flags & LX_CLONE_SETTLS ? r->tls : t->fs_base;
 	c->gs_base = t->gs_base;
 
-	c->start_regs = *t->regs;
+	c->start_regs = *task_regs(t);
 	c->start_regs.rax = 0;
 	if (r->stack)
 		c->start_regs.rsp = r->stack;
