@@ -86,8 +86,10 @@ bool task_to_guest(struct task *t, long result, bool is_call)
 		return die(t);
 	if (t->partial) {
 		signal_restore_mask(t, result);
+		/* A filter of the guest's own can make a call end in one of those values; the
+		 * host would take it for an order, too, if a kick came. */
 		if (t->killed || t->batch.count || signal_pending(t) || t->restore_sigmask ||
-		    (is_call && is_restart(result)))
+		    is_restart((long)t->regs->rax))
 			return want_frame(t, result, is_call);
 	}
 	if (t->killed) {

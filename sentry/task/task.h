@@ -212,7 +212,7 @@ struct tgroup {			/* a process */
 };
 
 /* All registers: not for a call of the direct set, before its KICK has come. */
-static inline struct plat_regs *task_regs(struct task *t)
+static inline struct plat_regs *task_regs(const struct task *t)
 {
 	BUG_ON(t->partial);
 	return t->regs;
