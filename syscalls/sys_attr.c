@@ -126,20 +126,20 @@ static long utimes_at(struct task *t, int dfd, struct uaddr filename,
 	return err;
 }
 
-static bool set_one(const struct lx_timespec *ts, struct ktime64 *k, bool *set, bool *now)
+static void set_one(struct vfs_times *times, const struct lx_timespec *ts, struct ktime64 *k,
+		    bool *set, bool *now)
 {
 	*now = ts->nsec == LX_UTIME_NOW;
 	*set = ts->nsec != LX_UTIME_OMIT;
 	if (!*now && *set && (ts->nsec < 0 || ts->nsec >= LX_NSEC_PER_SEC))
-		return false;
+		times->invalid = true;
 	*k = (struct ktime64){ ts->sec, *now || !*set ? 0 : (uint32_t)ts->nsec };
-	return true;
 }
 
 long sys_utimensat(struct task *t, const struct utimensat_args *a)
 {
 	struct lx_timespec ts[2];
-	struct vfs_times times;
+	struct vfs_times times = { .invalid = false };
 
 	if (!a->utimes.v)
 		return utimes_at(t, a->dfd, a->filename, NULL, a->flags);
@@ -148,9 +148,8 @@ long sys_utimensat(struct task *t, const struct utimensat_args *a)
 	/* Nothing to do, and nothing is looked at. */
 	if (ts[0].nsec == LX_UTIME_OMIT && ts[1].nsec == LX_UTIME_OMIT)
 		return 0;
-	if (!set_one(&ts[0], &times.atime, &times.set_atime, &times.atime_now) ||
-	    !set_one(&ts[1], &times.mtime, &times.set_mtime, &times.mtime_now))
-		return -LX_EINVAL;
+	set_one(&times, &ts[0], &times.atime, &times.set_atime, &times.atime_now);
+	set_one(&times, &ts[1], &times.mtime, &times.set_mtime, &times.mtime_now);
 	return utimes_at(t, a->dfd, a->filename, &times, a->flags);
 }
 

@@ -122,8 +122,10 @@ static long mknod_at(struct task *t, int dfd, struct uaddr filename, uint32_t mo
 	AUTO_FREE char *name = NULL;
 	/* The form that stat shows: 12 bits of major, 20 of minor. */
 	uint32_t rdev = KDEV((dev >> 8) & 0xfff, (dev & 0xff) | ((dev >> 12) & 0xfff00));
-	int err = copy_in_path(t, filename, &name);
+	int err = vfs_mknod_check(mode);
 
+	if (!err)
+		err = copy_in_path(t, filename, &name);
 	return err ? err : vfs_mknod(t, dfd, name, mode, rdev);
 }
 
@@ -169,8 +171,13 @@ static long rename_at(struct task *t, int odfd, struct uaddr oldname, int ndfd,
 {
 	AUTO_FREE char *from = NULL;
 	AUTO_FREE char *to = NULL;
-	int err = copy_in_path(t, oldname, &from);
+	int err;
 
+	/* Before the names are looked at. */
+	if ((flags & ~(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE | LX_RENAME_WHITEOUT)) ||
+	    ((flags & LX_RENAME_EXCHANGE) && (flags & ~LX_RENAME_EXCHANGE)))
+		return -LX_EINVAL;
+	err = copy_in_path(t, oldname, &from);
 	if (!err)
 		err = copy_in_path(t, newname, &to);
 	return err ? err : vfs_rename(t, odfd, from, ndfd, to, flags);
@@ -198,8 +205,11 @@ static long link_at(struct task *t, int odfd, struct uaddr oldname, int ndfd,
 {
 	AUTO_FREE char *from = NULL;
 	AUTO_FREE char *to = NULL;
-	int err = copy_in_path(t, oldname, &from);
+	int err;
 
+	if (flags & ~(LX_AT_SYMLINK_FOLLOW | LX_AT_EMPTY_PATH))
+		return -LX_EINVAL;
+	err = copy_in_path(t, oldname, &from);
 	if (!err)
 		err = copy_in_path(t, newname, &to);
 	return err ? err : vfs_link(t, odfd, from, ndfd, to, flags);
@@ -221,6 +231,8 @@ static long symlink_at(struct task *t, struct uaddr target, int dfd, struct uadd
 	AUTO_FREE char *name = NULL;
 	int err = copy_in_path(t, target, &to);
 
+	if (!err && !*to)
+		err = -LX_ENOENT;
 	if (!err)
 		err = copy_in_path(t, newname, &name);
 	return err ? err : vfs_symlink(t, to, dfd, name);

@@ -3,6 +3,7 @@
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/file_io.h"
+#include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_socket.h"
@@ -136,6 +137,24 @@ static long owner_cmd(struct task *t, struct file *f, uint32_t cmd, uint64_t arg
 	}
 }
 
+/* How long what is written will live, as the writer thinks: remembered, no more. */
+static long rw_hint_cmd(struct task *t, struct file *f, uint32_t cmd, struct uaddr addr)
+{
+	struct inode *i = file_inode(f);
+	uint64_t hint = i->write_hint;
+
+	if (cmd == LX_F_GET_RW_HINT)
+		return copy_out(t, addr, &hint, sizeof(hint));
+	if (!inode_owner_or_capable(t->cred, i))
+		return -LX_EPERM;
+	if (copy_in(t, &hint, addr, sizeof(hint)))
+		return -LX_EFAULT;
+	if (hint > LX_RWH_WRITE_LIFE_EXTREME)
+		return -LX_EINVAL;
+	i->write_hint = (uint8_t)hint;
+	return 0;
+}
+
 static long dup_cmd(struct task *t, struct file *f, uint64_t min, uint32_t fdflags)
 {
 	if (min > INT32_MAX)
@@ -163,6 +182,8 @@ static long fd_cmd(struct task *t, struct file *f, int fd, uint32_t cmd, uint64_
 	case LX_F_DUPFD_QUERY:
 		other = fd_file_any(t, (int)arg, &err);
 		return other ? other == f : err;
+	case LX_F_CREATED_QUERY:
+		return f->mode & FMODE_CREATED ? 1 : 0;
 	default:
 		return -LX_ENOSYS;
 	}
@@ -207,6 +228,9 @@ long sys_fcntl(struct task *t, const struct fcntl_args *a)
 		return f->ops->fcntl ? f->ops->fcntl(t, f, a->cmd, a->arg) : -LX_EINVAL;
 	case LX_F_GETLEASE:
 		return LX_F_UNLCK;
+	case LX_F_GET_RW_HINT:
+	case LX_F_SET_RW_HINT:
+		return rw_hint_cmd(t, f, a->cmd, (struct uaddr){ a->arg });
 	default:
 		return -LX_EINVAL;
 	}
@@ -237,6 +261,52 @@ static long set_file_flag(struct task *t, struct file *f, int fd, uint64_t arg, 
 	if (flag == LX_FASYNC && !f->ops->async && !on != !(f->flags & flag))
 		return -LX_ENOTTY;
 	return set_flags(f, fd, on ? f->flags | flag : f->flags & ~flag);
+}
+
+/* Sharing blocks between files, which none of the file systems here can: the errors come in
+ * the order in which Linux finds them. */
+static long clone_ioctl(struct task *t, struct file *to, uint32_t cmd, uint64_t arg)
+{
+	AUTO_PUT(file) struct file *from = NULL;
+	int64_t range[4]; /* source, its offset, length, destination offset */
+	const struct inode *i, *o = file_inode(to);
+	int err;
+
+	if (cmd == LX_FICLONERANGE && copy_in(t, range, (struct uaddr){ arg }, sizeof(range)))
+		return -LX_EFAULT;
+	from = fd_file(t, cmd == LX_FICLONE ? (int)arg : (int)range[0], &err);
+	if (!from)
+		return err;
+	i = file_inode(from);
+	if (i->sb != o->sb)
+		return -LX_EXDEV;
+	if (LX_S_ISDIR(i->mode) || LX_S_ISDIR(o->mode))
+		return -LX_EISDIR;
+	if (!LX_S_ISREG(i->mode) || !LX_S_ISREG(o->mode))
+		return -LX_EINVAL;
+	if (!(from->mode & FMODE_READ) || !(to->mode & FMODE_WRITE) ||
+	    (to->flags & LX_O_APPEND))
+		return -LX_EBADF;
+	return -LX_EOPNOTSUPP;
+}
+
+static long dedupe_ioctl(struct task *t, struct file *f, uint64_t arg)
+{
+	struct {
+		uint64_t off, len;
+		uint16_t count, reserved1;
+		uint32_t reserved2;
+	} same;
+
+	if (copy_in(t, &same, (struct uaddr){ arg }, sizeof(same)))
+		return -LX_EFAULT;
+	if (sizeof(same) + same.count * 32u > 4096)
+		return -LX_ENOMEM;
+	if (!(f->mode & FMODE_READ) || same.reserved1 || same.reserved2)
+		return -LX_EINVAL;
+	if (LX_S_ISDIR(file_inode(f)->mode))
+		return -LX_EISDIR;
+	return LX_S_ISREG(file_inode(f)->mode) ? -LX_EOPNOTSUPP : -LX_EINVAL;
 }
 
 static long regular_ioctl(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
@@ -302,9 +372,14 @@ long sys_ioctl(struct task *t, const struct ioctl_args *a)
 		if (LX_S_ISSOCK(i->mode))
 			return owner_ioctl(t, f, a->cmd, (struct uaddr){ a->arg });
 		break;
+	case LX_FICLONE:
+	case LX_FICLONERANGE:
+		return clone_ioctl(t, f, a->cmd, a->arg);
+	case LX_FIDEDUPERANGE:
+		return dedupe_ioctl(t, f, a->arg);
 	case LX_FIONREAD:
 	case LX_FIGETBSZ:
-		if (LX_S_ISREG(i->mode) && (a->cmd == LX_FIGETBSZ || !f->ops->ioctl))
+		if (a->cmd == LX_FIGETBSZ || (LX_S_ISREG(i->mode) && !f->ops->ioctl))
 			return regular_ioctl(t, f, a->cmd, a->arg);
 		break;
 	default:

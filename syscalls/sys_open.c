@@ -2,6 +2,7 @@
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/file_io.h"
+#include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_stat.h"
@@ -12,8 +13,10 @@ static long open_common(struct task *t, int dfd, struct uaddr filename, uint32_t
 {
 	AUTO_FREE char *name = NULL;
 	AUTO_PUT(file) struct file *f = NULL;
-	int err = copy_in_path(t, filename, &name);
+	int err = vfs_open_check(flags, resolve);
 
+	if (!err)
+		err = copy_in_path(t, filename, &name);
 	if (!err)
 		err = fdtable_room(t);
 	if (!err)

@@ -121,8 +121,6 @@ static long vector_io2(struct task *t, int fd, struct uaddr vec, uint64_t vlen, 
 {
 	int64_t pos = (int64_t)pos_l;
 
-	if (rwf & ~LX_RWF_SUPPORTED)
-		return -LX_EOPNOTSUPP;
 	if (pos == -1)
 		return vector_io(t, fd, vec, vlen, NULL, rwf, write);
 	return pos < 0 ? -LX_EINVAL : vector_io(t, fd, vec, vlen, &pos, rwf, write);
@@ -234,12 +232,13 @@ long sys_truncate(struct task *t, const struct truncate_args *a)
 {
 	AUTO_FREE char *name = NULL;
 	struct path p;
-	int err = copy_in_path(t, a->path, &name);
+	int err;
 
-	if (err)
-		return err;
 	if (a->length < 0)
 		return -LX_EINVAL;
+	err = copy_in_path(t, a->path, &name);
+	if (err)
+		return err;
 	err = vfs_lookup(t, LX_AT_FDCWD, name, WALK_FOLLOW, &p);
 	if (err)
 		return err;
@@ -263,9 +262,29 @@ long sys_ftruncate(struct task *t, const struct ftruncate_args *a)
 	return vfs_truncate(t, &f->path, f, a->length);
 }
 
+/* One operation at most, and not every one may keep the size. */
+static bool fallocate_mode_ok(uint32_t mode)
+{
+	uint32_t keep = mode & LX_FALLOC_FL_KEEP_SIZE;
+
+	switch (mode & ~LX_FALLOC_FL_KEEP_SIZE) {
+	case 0:
+	case LX_FALLOC_FL_UNSHARE_RANGE:
+	case LX_FALLOC_FL_ZERO_RANGE:
+		return true;
+	case LX_FALLOC_FL_PUNCH_HOLE:
+		return keep;
+	case LX_FALLOC_FL_COLLAPSE_RANGE:
+	case LX_FALLOC_FL_INSERT_RANGE:
+	case LX_FALLOC_FL_WRITE_ZEROES:
+		return !keep;
+	default:
+		return false;
+	}
+}
+
 long sys_fallocate(struct task *t, const struct fallocate_args *a)
 {
-	const uint32_t known = 0x7f;
 	int err;
 	AUTO_PUT(file) struct file *f = fd_file(t, a->fd, &err);
 
@@ -273,9 +292,7 @@ long sys_fallocate(struct task *t, const struct fallocate_args *a)
 		return err;
 	if (a->offset < 0 || a->len <= 0)
 		return -LX_EINVAL;
-	if (a->mode & ~known)
-		return -LX_EOPNOTSUPP;
-	if ((a->mode & LX_FALLOC_FL_PUNCH_HOLE) && !(a->mode & LX_FALLOC_FL_KEEP_SIZE))
+	if (!fallocate_mode_ok(a->mode))
 		return -LX_EOPNOTSUPP;
 	if (!(f->mode & FMODE_WRITE))
 		return -LX_EBADF;

@@ -179,6 +179,7 @@ long sys_copy_file_range(struct task *t, const struct copy_file_range_args *a)
 	AUTO_PUT(file) struct file *out = NULL;
 	struct user_pos ipos, opos;
 	uint64_t len = a->len < LX_MAX_RW_COUNT ? a->len : LX_MAX_RW_COUNT;
+	struct kstat st;
 	int64_t ip, op;
 	long r;
 
@@ -202,7 +203,15 @@ long sys_copy_file_range(struct task *t, const struct copy_file_range_args *a)
 	op = opos.use ? opos.pos : out->pos;
 	if (ip > INT64_MAX - (int64_t)len || op > INT64_MAX - (int64_t)len)
 		return -LX_EOVERFLOW;
-	if (file_inode(in) == file_inode(out) && ip < op + (int64_t)len &&
+	/* What is there, of what was asked for. */
+	err = file_getattr(in, &st);
+	if (err)
+		return err;
+	if ((uint64_t)ip >= st.size)
+		len = 0;
+	else if (len > st.size - (uint64_t)ip)
+		len = st.size - (uint64_t)ip;
+	if (len && file_inode(in) == file_inode(out) && ip < op + (int64_t)len &&
 	    op < ip + (int64_t)len)
 		return -LX_EINVAL;
 	if (!len)

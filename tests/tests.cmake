@@ -67,4 +67,20 @@ add_custom_command(OUTPUT ${stress_out}
   DEPENDS ${stress_sources} ${CMAKE_SOURCE_DIR}/tests/stress/stress.h)
 list(APPEND guest_programs ${stress_out})
 
+# The file-system matrix and the random stress: static too, run by tests/fs/run.sh.
+function(fs_program name)
+  set(srcs "")
+  foreach(s ${ARGN})
+    list(APPEND srcs ${CMAKE_SOURCE_DIR}/tests/fs/${s})
+  endforeach()
+  set(out ${CMAKE_BINARY_DIR}/tests/fs/${name})
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests/fs
+    COMMAND ${GUEST_CC} -std=gnu11 -O1 -g -static -pthread -D_GNU_SOURCE -Wall -Wextra -Werror
+            -Wno-unused-result -I${CMAKE_SOURCE_DIR} ${srcs} -o ${out}
+    DEPENDS ${srcs} ${CMAKE_SOURCE_DIR}/tests/fs/matrix.h)
+  set(guest_programs ${guest_programs} ${out} PARENT_SCOPE)
+endfunction()
+fs_program(matrix matrix.c matrix_parts.c matrix_files.c ops.c)
+
 add_custom_target(guest_programs ALL DEPENDS ${guest_programs})

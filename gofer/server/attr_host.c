@@ -118,6 +118,10 @@ int op_getxattr(struct server *s, const struct gofer_getxattr_req *q,
 	if (err)
 		return err;
 	fd = xattr_fd(s, n);
+	if (fd == -EOPNOTSUPP) {
+		p->missing = p->none = 1;
+		return 0;
+	}
 	if (fd < 0)
 		return fd;
 	r = fgetxattr(fd, q->name.p, s->scratch, GOFER_XATTR_MAX);

@@ -39,7 +39,7 @@ int file_getattr(struct file *f, struct kstat *out)
 	return vfs_getattr(&f->path, out);
 }
 
-static bool owner_or_fowner(const struct cred *c, const struct inode *i)
+bool inode_owner_or_capable(const struct cred *c, const struct inode *i)
 {
 	return c->fsuid == i->uid || cred_has_cap(c, LX_CAP_FOWNER);
 }
@@ -109,7 +109,7 @@ int vfs_chmod(struct task *t, const struct path *p, uint32_t mode)
 		return -LX_EOPNOTSUPP;
 	if (path_readonly(p))
 		return -LX_EROFS;
-	if (!owner_or_fowner(c, i))
+	if (!inode_owner_or_capable(c, i))
 		return -LX_EPERM;
 	a.mode = (i->mode & LX_S_IFMT) | (mode & LX_S_IALLUGO);
 	if ((a.mode & LX_S_ISGID) && !cred_in_group(c, i->gid) &&
@@ -142,10 +142,12 @@ int vfs_chown(struct task *t, const struct path *p, uint32_t uid, uint32_t gid)
 	}
 	mode = mode_without_privs(c, i, true);
 	if (mode != i->mode) {
+		if (!inode_owner_or_capable(c, i))
+			return -LX_EPERM;
 		a.valid |= IATTR_MODE;
 		a.mode = mode;
 	}
-	return a.valid ? apply_at(p, &a) : 0;
+	return apply_at(p, &a);
 }
 
 static int check_fsize(struct task *t, const struct inode *i, int64_t size)
@@ -197,11 +199,13 @@ int vfs_utimes(struct task *t, const struct path *p, const struct vfs_times *tim
 	struct iattr a = { .valid = 0 };
 	bool both_now = !times || (times->atime_now && times->mtime_now);
 
+	if (times && times->invalid)
+		return -LX_EINVAL;
 	if (times && !times->set_atime && !times->set_mtime)
 		return 0;
 	if (path_readonly(p))
 		return -LX_EROFS;
-	if (!owner_or_fowner(c, i)) {
+	if (!inode_owner_or_capable(c, i)) {
 		int err = both_now ? inode_permission(c, i, MAY_WRITE) : -LX_EPERM;
 
 		if (err)

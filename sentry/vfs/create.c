@@ -128,28 +128,33 @@ static int make_node(struct task *t, struct walk *w, const char *name, uint32_t 
 	return err ? err : create_done(&w->path, name, i, out);
 }
 
-int vfs_mknod(struct task *t, int dfd, const char *path, uint32_t mode, uint32_t rdev)
+int vfs_mknod_check(uint32_t mode)
 {
-	char name[LX_NAME_MAX + 1];
-	struct walk w = { .nbufs = 0 };
-	int err;
-
 	switch (mode & LX_S_IFMT) {
 	case 0:
-		mode |= LX_S_IFREG;
-		break;
 	case LX_S_IFREG:
 	case LX_S_IFIFO:
 	case LX_S_IFSOCK:
 	case LX_S_IFCHR:
 	case LX_S_IFBLK:
-		break;
+		return 0;
 	case LX_S_IFDIR:
 		return -LX_EPERM;
 	default:
 		return -LX_EINVAL;
 	}
-	err = create_start(&w, t, dfd, path, false, name);
+}
+
+int vfs_mknod(struct task *t, int dfd, const char *path, uint32_t mode, uint32_t rdev)
+{
+	char name[LX_NAME_MAX + 1];
+	struct walk w = { .nbufs = 0 };
+	int err = vfs_mknod_check(mode);
+
+	if (!(mode & LX_S_IFMT))
+		mode |= LX_S_IFREG;
+	if (!err)
+		err = create_start(&w, t, dfd, path, false, name);
 	if (!err && (LX_S_ISBLK(mode) || (LX_S_ISCHR(mode) && rdev != 0))) {
 		/* 0:0 is the whiteout, which needs no privilege. */
 		err = dir_may_create(t->cred, &w.path);
@@ -203,6 +208,17 @@ int vfs_symlink(struct task *t, const char *target, int dfd, const char *path)
 	return err;
 }
 
+/* fs.protected_hardlinks, which distributions switch on: a second name only for one's own
+ * files and for plain ones that one could read and write anyway. */
+static bool may_link(const struct cred *c, struct inode *i)
+{
+	if (inode_owner_or_capable(c, i))
+		return true;
+	return LX_S_ISREG(i->mode) && !(i->mode & LX_S_ISUID) &&
+	       (i->mode & (LX_S_ISGID | LX_S_IXGRP)) != (LX_S_ISGID | LX_S_IXGRP) &&
+	       !inode_permission(c, i, MAY_READ | MAY_WRITE);
+}
+
 static int link_inode(struct task *t, const struct path *old, struct walk *w, const char *name)
 {
 	struct inode *dir = w->path.dentry->inode, *i = old->dentry->inode;
@@ -210,6 +226,8 @@ static int link_inode(struct task *t, const struct path *old, struct walk *w, co
 
 	if (old->mnt != w->path.mnt)
 		return -LX_EXDEV;
+	if (!may_link(t->cred, i))
+		return -LX_EPERM;
 	err = dir_may_create(t->cred, &w->path);
 	if (err)
 		return err;

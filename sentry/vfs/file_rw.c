@@ -83,7 +83,7 @@ int file_may_read(const struct file *f, const int64_t *pos, uint32_t rwf)
 	if (pos && *pos < 0)
 		return -LX_EINVAL;
 	if (LX_S_ISDIR(file_inode(f)->mode))
-		return -LX_EISDIR;
+		return rwf & ~LX_RWF_HIPRI ? -LX_EOPNOTSUPP : -LX_EISDIR;
 	if (!f->ops->read)
 		return -LX_EINVAL;
 	if (rwf & ~LX_RWF_SUPPORTED)
@@ -207,6 +207,9 @@ int64_t file_write_once(struct task *t, struct file *f, struct uio *u, int64_t *
 		reserved = start;
 		n = f->ops->write(f, u, use ? &at : NULL, rwf);
 	} else {
+		/* The range is checked before an append finds its own. */
+		if (at > INT64_MAX - (int64_t)u->resid)
+			return -LX_EINVAL;
 		if (append)
 			at = (int64_t)f->inode->size;
 		room = write_room(t, at, u->resid);

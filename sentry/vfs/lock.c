@@ -325,14 +325,14 @@ long file_posix_lock(struct task *t, struct file *f, uint32_t cmd, struct lx_flo
 
 	if (err)
 		return err;
-	if (ofd && fl->l_pid != 0)
-		return -LX_EINVAL;
 	if (get && want.type == LX_F_UNLCK)
 		return -LX_EINVAL;
 	if (!get && want.type == LX_F_RDLCK && !(f->mode & FMODE_READ))
 		return -LX_EBADF;
 	if (!get && want.type == LX_F_WRLCK && !(f->mode & FMODE_WRITE))
 		return -LX_EBADF;
+	if (ofd && fl->l_pid != 0)
+		return -LX_EINVAL;
 	c = ctx_of(file_inode(f), !get && want.type != LX_F_UNLCK);
 	if (!c) {
 		if (get)

@@ -7,6 +7,10 @@
 
 int vfs_mkdir(struct task *t, int dfd, const char *name, uint32_t mode);
 /* mode with S_IFMT; rdev: KDEV. */
+/* The part of mknod(2) that comes before the name is looked at: -LX_EPERM, -LX_EINVAL. */
+int vfs_mknod_check(uint32_t mode);
+/* The same of open(2): which flags go together. */
+int vfs_open_check(uint32_t flags, uint64_t resolve);
 int vfs_mknod(struct task *t, int dfd, const char *name, uint32_t mode, uint32_t rdev);
 int vfs_symlink(struct task *t, const char *target, int dfd, const char *name);
 /* at_flags: LX_AT_SYMLINK_FOLLOW, LX_AT_EMPTY_PATH. */
@@ -21,12 +25,15 @@ int vfs_rename(struct task *t, int odfd, const char *oname, int ndfd, const char
 int vfs_chmod(struct task *t, const struct path *p, uint32_t mode);
 int vfs_chown(struct task *t, const struct path *p, uint32_t uid, uint32_t gid);
 /* f NULL: truncate(2) with its permission check; else the open file. */
+/* c owns i or may act as its owner (CAP_FOWNER). */
+bool inode_owner_or_capable(const struct cred *c, const struct inode *i);
 int vfs_truncate(struct task *t, const struct path *p, struct file *f, int64_t size);
 /* times NULL: now for both. */
 struct vfs_times {
 	struct ktime64 atime, mtime;
 	bool set_atime, set_mtime;	/* false: leave (UTIME_OMIT) */
 	bool atime_now, mtime_now;	/* UTIME_NOW */
+	bool invalid;			/* nanoseconds out of range: EINVAL, once the file is found */
 };
 int vfs_utimes(struct task *t, const struct path *p, const struct vfs_times *times);
 /* access(2): mask of MAY_*; real ids unless eaccess. */

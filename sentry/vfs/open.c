@@ -90,6 +90,13 @@ static int build_req(uint32_t flags, uint32_t mode, uint64_t resolve, struct ope
 	return 0;
 }
 
+int vfs_open_check(uint32_t flags, uint64_t resolve)
+{
+	struct open_req r;
+
+	return build_req(flags, 0, resolve, &r);
+}
+
 /* ---- from a path to a file ---- */
 
 static int open_special(struct kernel *k, struct task *t, const struct path *p,
@@ -228,6 +235,8 @@ static int open_found(struct kernel *k, struct task *t, const struct cred *c,
 		return err;
 	if (fsnotify_marks)
 		fsnotify_file(*out, LX_IN_OPEN);
+	if (r->created)
+		(*out)->mode |= FMODE_CREATED;
 	if (truncate && t)
 		err = vfs_truncate(t, p, *out, 0);
 	if (err) {

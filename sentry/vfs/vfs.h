@@ -39,6 +39,7 @@ struct kstat {
 
 enum iattr_valid {
 	IATTR_MODE = 1, IATTR_UID = 2, IATTR_GID = 4, IATTR_SIZE = 8,
+	/* None of them: only the change time moves. */
 	IATTR_ATIME = 16, IATTR_MTIME = 32, /* times given in the struct; CTIME follows */
 };
 struct iattr {
@@ -122,6 +123,7 @@ struct file_ops {
 #define FMODE_PATH 8u		/* O_PATH */
 #define FMODE_STREAM 16u	/* no position: pipes, sockets, ttys: ESPIPE on seek/pread */
 #define FMODE_WRITE_ALL 32u	/* a blocking write goes on until all is written */
+#define FMODE_CREATED 128u	/* this open made the file: F_CREATED_QUERY */
 #define FMODE_HOST_POS 64u	/* its own position is the host's: read and write get pos NULL,
 				 * pread and pwrite their position; needs ops->seek */
 
@@ -269,6 +271,7 @@ struct inode {
 				 * fifo_open(), sentry/fs/pipe/pipe.h */
 	void *socket;		/* bound AF_UNIX socket: sentry/net */
 	void *locks;		/* flock and POSIX locks: sentry/vfs/lock.c */
+	uint8_t write_hint;	/* F_SET_RW_HINT: remembered */
 	uint32_t writers;	/* open for writing (ETXTBSY), in VFS's hands */
 	int32_t deny_write;	/* being executed */
 	bool linkable;		/* O_TMPFILE: may get its first name */

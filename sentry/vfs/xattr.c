@@ -37,8 +37,10 @@ static int xattr_permission(const struct cred *c, const struct path *p, const ch
 			return name[8] ? 0 : -LX_EINVAL;
 		return write ? -LX_EPERM : -LX_ENODATA;
 	}
-	if (!has_prefix(name, "user."))
-		return -LX_EOPNOTSUPP;
+	if (!has_prefix(name, "user.")) {
+		err = inode_permission(c, i, mask);
+		return err ? err : -LX_EOPNOTSUPP;
+	}
 	if (!LX_S_ISREG(i->mode) && !LX_S_ISDIR(i->mode))
 		return write ? -LX_EPERM : -LX_ENODATA;
 	if (write && LX_S_ISDIR(i->mode) && (i->mode & LX_S_ISVTX) && c->fsuid != i->uid &&

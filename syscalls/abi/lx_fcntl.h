@@ -82,6 +82,10 @@ _Static_assert(sizeof(struct lx_open_how) == 24, "open_how");
 #define LX_F_GETLEASE 1025u
 #define LX_F_NOTIFY 1026u
 #define LX_F_DUPFD_QUERY 1027u
+#define LX_F_CREATED_QUERY 1028u
+#define LX_F_GET_RW_HINT 1035u
+#define LX_F_SET_RW_HINT 1036u
+#define LX_RWH_WRITE_LIFE_EXTREME 5u
 #define LX_F_DUPFD_CLOEXEC 1030u
 #define LX_F_SETPIPE_SZ 1031u
 #define LX_F_GETPIPE_SZ 1032u
@@ -139,6 +143,7 @@ struct lx_f_owner_ex {
 #define LX_FALLOC_FL_ZERO_RANGE 0x10u
 #define LX_FALLOC_FL_INSERT_RANGE 0x20u
 #define LX_FALLOC_FL_UNSHARE_RANGE 0x40u
+#define LX_FALLOC_FL_WRITE_ZEROES 0x80u
 
 #define LX_RWF_HIPRI 0x01u
 #define LX_RWF_DSYNC 0x02u
@@ -178,6 +183,9 @@ struct lx_f_owner_ex {
 #define LX_FIOCLEX 0x5451u
 #define LX_FIOASYNC 0x5452u
 #define LX_FIOQSIZE 0x5460u
+#define LX_FICLONE 0x40049409u
+#define LX_FICLONERANGE 0x4020940du
+#define LX_FIDEDUPERANGE 0xc0189436u
 #define LX_FIGETBSZ 2u
 
 #endif

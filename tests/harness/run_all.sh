@@ -4,7 +4,7 @@
 #
 #   --fast        leave out the slow parts (runtimes, engines, asan)
 #   --long        stress for ten minutes, on the asan build too
-#   --only PART   one part: build lint unit platform gofer guest hostile oci app stress
+#   --only PART   one part: build lint unit platform gofer guest hostile oci fs app stress
 #                 runtimes engines asan
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
@@ -91,6 +91,7 @@ p_gofer() { gofer_hostile build-debug/tests/gofer_hostile gofer; }
 p_guest() { tests/harness/run_guest.sh build-debug/runsc build-debug/tests/guest; }
 p_hostile() { tests/hostile/run.sh "$top/build-debug/runsc" build-debug/tests/hostile/hostile; }
 p_oci() { tests/oci/run.sh "$top/build-debug/runsc"; }
+p_fs() { tests/fs/run.sh "$top/build-debug/runsc" build-debug/tests/fs; }
 p_app() {
   tests/app/run.sh "$top/build-debug/runsc"
   tests/app/strace.py "$top/build-debug/runsc"
@@ -128,6 +129,7 @@ part gofer p_gofer
 part guest p_guest
 part hostile p_hostile
 part oci p_oci
+part fs p_fs
 part app p_app
 part stress p_stress
 if [ -z "$fast" ]; then

@@ -17,7 +17,13 @@ int gofer_refresh(struct gofer_inode *gi)
 	struct gofer_attr a;
 	int fd = gofer_fd_any(gi), err;
 
-	if (fd >= 0 && !gofer_host_attr(fd, &a)) {
+	/* A descriptor cannot tell the owner: it shows ids as our own user namespace sees them.
+	 * In exclusive mode that is known; in shared mode only as long as nothing changed. */
+	if (fd >= 0 && !gofer_host_attr(fd, &a) &&
+	    (!gofer_s(&gi->i)->shared || (a.ctime == gi->i.ctime.sec &&
+					  a.ctime_ns == gi->i.ctime.nsec))) {
+		a.uid = gi->i.uid;
+		a.gid = gi->i.gid;
 		gofer_apply_attr(gi, &a);
 		return 0;
 	}
@@ -96,12 +102,22 @@ int gofer_setattr(struct inode *i, const struct iattr *a)
 
 	if (gofer_s(i)->readonly)
 		return -LX_EROFS;
+	if (!a->valid) { /* chown(-1, -1): only the change time moves */
+		q.valid = GOFER_SET_UID;
+		q.uid = UINT32_MAX;
+	}
 	if (q.valid & GOFER_SET_SIZE) {
 		err = set_size(gi, a);
 		if (err < 0)
 			return err;
 		if (err == 0)
 			q.valid &= ~GOFER_SET_SIZE;
+		/* The host takes set-id bits away from us; whether the guest's caller keeps
+		 * them was decided by the VFS. */
+		if (!(q.valid & GOFER_SET_MODE) && (i->mode & (LX_S_ISUID | LX_S_ISGID))) {
+			q.valid |= GOFER_SET_MODE;
+			q.mode = i->mode & LX_S_IALLUGO;
+		}
 		gofer_fd_drop_ro(gi);
 	}
 	if (!q.valid)

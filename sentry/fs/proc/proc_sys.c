@@ -356,7 +356,7 @@ static const struct pseudo_entry fs_dir[] = {
 	INT("lease-break-time", 45),
 	INT("leases-enable", 1),
 	INT("mount-max", 10000),
-	TEXT("protected_hardlinks", "0\n"),
+	TEXT("protected_hardlinks", "1\n"),
 	TEXT("protected_symlinks", "0\n"),
 	TEXT("protected_fifos", "0\n"),
 	TEXT("protected_regular", "0\n"),
