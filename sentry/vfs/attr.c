@@ -44,6 +44,20 @@ bool inode_owner_or_capable(const struct cred *c, const struct inode *i)
 	return c->fsuid == i->uid || cred_has_cap(c, LX_CAP_FOWNER);
 }
 
+bool path_renew(const struct path *p)
+{
+	struct dentry *d = p->dentry;
+	struct inode *found = NULL;
+	bool same;
+
+	if (!d->parent || d->unhashed || !d->parent->inode->ops->lookup ||
+	    d->parent->inode->ops->lookup(d->parent->inode, d->name, &found))
+		return false;
+	same = found == d->inode;
+	inode_put(found);
+	return same;
+}
+
 static int apply(struct inode *i, const struct iattr *a)
 {
 	int err;
@@ -65,6 +79,8 @@ static int apply_at(const struct path *p, const struct iattr *a)
 	if (!i->ops->setattr)
 		return -LX_EPERM;
 	err = i->ops->setattr(i, a);
+	if (err == -LX_ESTALE && path_renew(p))
+		err = i->ops->setattr(i, a);
 	if (!err && fsnotify_marks)
 		fsnotify_dentry(p->dentry,
 				a->valid & IATTR_SIZE ? LX_IN_MODIFY : LX_IN_ATTRIB);

@@ -16,6 +16,11 @@
 
 #define VFS_MAX_LINKS 40
 
+/* ---- attr.c ---- */
+/* After -LX_ESTALE: the file system knows a file by a name that is gone, but there is
+ * another. Tell it the one that led here; true: worth another try. */
+bool path_renew(const struct path *p);
+
 /* ---- dcache.c ---- */
 
 #define NAME_HASH_INIT 0x811c9dc5u

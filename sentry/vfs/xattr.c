@@ -56,9 +56,14 @@ int64_t vfs_getxattr(struct task *t, const struct path *p, const char *name, voi
 	struct inode *i = p->dentry->inode;
 	int err = xattr_permission(t->cred, p, name, MAY_READ);
 
+	int64_t n;
+
 	if (err)
 		return err;
-	return i->ops->getxattr ? i->ops->getxattr(i, name, buf, size) : -LX_EOPNOTSUPP;
+	if (!i->ops->getxattr)
+		return -LX_EOPNOTSUPP;
+	n = i->ops->getxattr(i, name, buf, size);
+	return n == -LX_ESTALE && path_renew(p) ? i->ops->getxattr(i, name, buf, size) : n;
 }
 
 int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *val,
@@ -72,6 +77,8 @@ int vfs_setxattr(struct task *t, const struct path *p, const char *name, const v
 	if (!i->ops->setxattr)
 		return -LX_EOPNOTSUPP;
 	err = i->ops->setxattr(i, name, val, size, flags);
+	if (err == -LX_ESTALE && path_renew(p))
+		err = i->ops->setxattr(i, name, val, size, flags);
 	if (!err && fsnotify_marks)
 		fsnotify_dentry(p->dentry, LX_IN_ATTRIB);
 	return err;
@@ -87,6 +94,8 @@ int vfs_removexattr(struct task *t, const struct path *p, const char *name)
 	if (!i->ops->removexattr)
 		return -LX_EOPNOTSUPP;
 	err = i->ops->removexattr(i, name);
+	if (err == -LX_ESTALE && path_renew(p))
+		err = i->ops->removexattr(i, name);
 	if (!err && fsnotify_marks)
 		fsnotify_dentry(p->dentry, LX_IN_ATTRIB);
 	return err;
@@ -100,6 +109,8 @@ int64_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t si
 	if (!i->ops->listxattr)
 		return 0;
 	len = i->ops->listxattr(i, buf, size);
+	if (len == -LX_ESTALE && path_renew(p))
+		len = i->ops->listxattr(i, buf, size);
 	if (len <= 0 || size == 0 || cred_has_cap(t->cred, LX_CAP_SYS_ADMIN))
 		return len;
 	for (int64_t at = 0; at < len;) {

@@ -171,6 +171,16 @@ static int64_t append_pos(struct gofer_inode *gi)
 	return (int64_t)gi->i.size;
 }
 
+/* The host drops set-id bits when the sentry, which has no privilege, writes. Those that the
+ * VFS left there, for a caller with CAP_FSETID, are put back. */
+static void keep_setid(struct gofer_inode *gi)
+{
+	struct iattr a = { .valid = IATTR_MODE, .mode = gi->i.mode };
+
+	if (a.mode & (LX_S_ISUID | LX_S_ISGID))
+		(void)gofer_setattr(&gi->i, &a);
+}
+
 static int64_t gofer_write(struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
 {
 	struct gofer_inode *gi = gofer_i(f->inode);
@@ -208,9 +218,8 @@ static int64_t gofer_write(struct file *f, struct uio *u, int64_t *pos, uint32_t
 			break;
 	}
 	iobuf_put(b);
-	/* The host drops set-id bits when the sentry, which has no privilege, writes. */
-	if (done && (gi->i.mode & (LX_S_ISUID | LX_S_ISGID)))
-		(void)gofer_refresh(gi);
+	if (done)
+		keep_setid(gi);
 	return done ? done : err;
 }
 
@@ -287,10 +296,13 @@ static int gofer_fsync(struct file *f, bool data_only)
 
 static int gofer_fallocate(struct file *f, uint32_t mode, int64_t off, int64_t len)
 {
+	struct gofer_inode *gi = gofer_i(f->inode);
 	int err = gofer_host_fallocate(host_fd(f), mode, off, len);
 
-	if (!err)
-		(void)gofer_refresh(gofer_i(f->inode));
+	if (!err) {
+		keep_setid(gi);
+		(void)gofer_refresh(gi);
+	}
 	return err;
 }
 
