@@ -299,10 +299,9 @@ static int gofer_fallocate(struct file *f, uint32_t mode, int64_t off, int64_t l
 	struct gofer_inode *gi = gofer_i(f->inode);
 	int err = gofer_host_fallocate(host_fd(f), mode, off, len);
 
-	if (!err) {
-		keep_setid(gi);
+	keep_setid(gi); /* the host takes them before it finds out that it cannot */
+	if (!err)
 		(void)gofer_refresh(gi);
-	}
 	return err;
 }
 
