@@ -82,5 +82,6 @@ function(fs_program name)
   set(guest_programs ${guest_programs} ${out} PARENT_SCOPE)
 endfunction()
 fs_program(matrix matrix.c matrix_parts.c matrix_files.c ops.c)
+fs_program(stress stress.c)
 
 add_custom_target(guest_programs ALL DEPENDS ${guest_programs})

@@ -349,13 +349,23 @@ int node_open(struct server *s, const struct node *n, int flags, const struct no
 		return fd;
 	if (hint_dir) {
 		fd = open_checked(n, hint_dir->fd, hint_name, flags);
-		if (fd >= 0 || (fd != -ESTALE && fd != -ENOENT && fd != -ELOOP))
+		if (fd >= 0 || (fd != -ESTALE && fd != -ENOENT && fd != -ELOOP && fd != -EISDIR &&
+				fd != -ENXIO))
 			return fd;
 	}
 	if (!node_where(s, n, &dirfd, &name))
 		return -ESTALE;
 	fd = open_checked(n, dirfd, name, flags);
-	return fd == -ENOENT || fd == -ELOOP || fd == -ENOTDIR ? -ESTALE : fd;
+	switch (fd) {
+	case -ENOENT:
+	case -ELOOP:
+	case -ENOTDIR:
+	case -EISDIR:
+	case -ENXIO:
+		return -ESTALE; /* the name is another file's now */
+	default:
+		return fd;
+	}
 }
 
 /* -ENOSYS: the host cannot (before Linux 6.6). */

@@ -137,8 +137,64 @@ matrix() {
   done
 }
 
+# Digests of calls and tree; the lines of several processes come in any order.
+stress_run() { # file system, its native counterpart, seed, calls, processes
+  local fs=$1 of=$2 seed=$3 calls=$4 procs=$5
+  rm -rf "$work"/{native,overlay,bind}/* "$bundle/rootfs/d"/* "$shm"/*
+  [ -s "$out/s.$of.$seed.$calls.$procs" ] ||
+    on "$of" stress "$seed" "$calls" "$procs" | sort >"$out/s.$of.$seed.$calls.$procs"
+  rm -rf "$work"/native/* "$shm"/*
+  on "$fs" stress "$seed" "$calls" "$procs" | sort >"$out/s.$fs"
+  grep -q '^end 0' "$out/s.$fs" && cmp -s "$out/s.$of.$seed.$calls.$procs" "$out/s.$fs"
+}
+
+stress_fs() { # file system: the short form
+  local fs=$1 of=native-ext4 calls=4000 p bad=
+  case $fs in tmpfs | overlay) of=native-tmpfs calls=12000 ;; esac
+  leaks_before
+  for p in "1 1" "2 1" "3 4"; do
+    set -- $p
+    stress_run $fs $of "$1" $((calls / $2)) "$2" ||
+      bad="seed $1 with $2 processes, $((calls / $2)) calls: $(diff \
+        "$out/s.$of.$1.$((calls / $2)).$2" "$out/s.$fs" | head -n 4)"
+  done
+  [ -z "$bad" ]
+  say $? "stress/$fs" "$bad"
+  leaks_after "${label}fs/stress-$fs" || rc=1
+  log_check "stress/$fs"
+}
+
+# Twenty minutes of ever new seeds.
+stress_long() {
+  local seed=100 n=0 procs fs of
+  leaks_before
+  while [ $SECONDS -lt $((started + ${STRESS_SECONDS:-1200})) ]; do
+    for fs in tmpfs overlay root bind; do
+      of=native-ext4 procs=$((seed % 2 ? 4 : 1))
+      case $fs in tmpfs | overlay) of=native-tmpfs ;; esac
+      stress_run $fs $of $seed $((16000 / procs)) $procs ||
+        say 1 "stress-long/$fs" "seed $seed, $procs processes"
+      n=$((n + 16000)) seed=$((seed + 1))
+    done
+    rm -f "$out"/s.native*
+  done
+  say 0 "stress-long ($n calls)"
+  leaks_after "${label}fs/stress-long" || rc=1
+  log_check stress-long
+}
+
+stress() {
+  local fs started=$SECONDS
+  if [ -n "$long" ]; then
+    stress_long
+  else
+    for fs in tmpfs overlay root bind; do stress_fs $fs; done
+  fi
+}
+
 case $what in
 matrix) matrix ;;
-*) matrix ;;
+stress) stress ;;
+*) matrix; stress ;;
 esac
 exit $rc

@@ -118,7 +118,8 @@ int gofer_setattr(struct inode *i, const struct iattr *a)
 			q.valid |= GOFER_SET_MODE;
 			q.mode = i->mode & LX_S_IALLUGO;
 		}
-		gofer_fd_drop_ro(gi);
+		if (i->nlink) /* else there would be no other */
+			gofer_fd_drop_ro(gi);
 	}
 	if (!q.valid)
 		return 0;

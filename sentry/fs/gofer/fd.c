@@ -184,3 +184,9 @@ int gofer_fd_readonly(struct gofer_inode *gi, const struct path *path)
 	}
 	return gi->ro->fd;
 }
+
+void gofer_fd_before_unlink(struct gofer_inode *gi)
+{
+	if (gi->rw && gi->rw->users > 0 && gi->i.nlink <= 1)
+		(void)gofer_fd_readonly(gi, NULL);
+}

@@ -220,6 +220,9 @@ int gofer_fd_use(struct gofer_inode *gi, uint32_t fmode, const struct path *path
 void gofer_fd_unuse(struct gofer_fd *d);
 /* A read-only descriptor for mmap, borrowed from the cache: fd or -LX_E…. */
 int gofer_fd_readonly(struct gofer_inode *gi, const struct path *path);
+/* The last name of gi is about to go: whoever has it open can have it mapped still, and it
+ * cannot be opened afterwards. Best effort. */
+void gofer_fd_before_unlink(struct gofer_inode *gi);
 /* Any cached descriptor, or -1. */
 int gofer_fd_any(const struct gofer_inode *gi);
 /* The inode's contents may move to another file of the host's overlay: new readers must

@@ -294,9 +294,8 @@ static int remove_name(struct inode *dir, const char *name, struct inode *victim
 	struct gofer_unlink_rep p;
 	int err = check_writable(dir);
 
-	/* Whoever has it open can have it mapped still; it cannot be opened afterwards. */
-	if (!err && gofer_i(victim)->rw && gofer_i(victim)->rw->users && victim->nlink == 1)
-		(void)gofer_fd_readonly(gofer_i(victim), NULL);
+	if (!err)
+		gofer_fd_before_unlink(gofer_i(victim));
 	if (!err)
 		err = gofer_call_unlink(gofer_c(dir), &q, &p, NULL);
 	if (err)
@@ -326,6 +325,8 @@ int gofer_rename(struct inode *odir, const char *oname, struct inode *src, struc
 	struct gofer_rename_rep p;
 	int err = check_writable(odir);
 
+	if (!err && dst && !(flags & LX_RENAME_EXCHANGE))
+		gofer_fd_before_unlink(gofer_i(dst));
 	if (!err)
 		err = gofer_call_rename(gofer_c(odir), &q, &p, NULL);
 	if (err)
