@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "platform/base/bug.h"
+#include "sentry/fs/anon/aio.h"
 #include "sentry/mm/mm_impl.h"
 #include "syscalls/abi/lx_cap.h"
 #include "syscalls/abi/lx_resource.h"
@@ -40,6 +41,7 @@ void mm_put(struct mm *mm)
 	if (!refs_put(&mm->refs))
 		return;
 	mm_pending_fini(mm);
+	aio_mm_release(mm);
 	vma_tree_free(mm->vmas);
 	if (mm->exe)
 		file_put(mm->exe);

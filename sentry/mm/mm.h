@@ -69,6 +69,7 @@ struct mm {
 	uint32_t def_flags;	/* VMA_LOCKED…: what mlockall(MCL_FUTURE) adds */
 	uint64_t total_vm, locked_vm; /* pages */
 	uint64_t data_vm;	/* private writable pages, RLIMIT_DATA */
+	void *aio;		/* Linux AIO contexts: sentry/fs/anon/aio.c */
 	bool dumpable;
 	uint32_t flags;		/* enum mm_flags */
 	unsigned users;		/* tasks using it */

@@ -115,3 +115,17 @@ int eventfd_open(struct kernel *k, uint32_t initval, bool semaphore, bool nonblo
 	}
 	return 0;
 }
+
+bool file_is_eventfd(const struct file *f)
+{
+	return f->ops == &eventfd_ops;
+}
+
+void eventfd_signal(struct file *f)
+{
+	struct eventfd *e = f->priv;
+
+	if (e->count < UINT64_MAX - 1)
+		e->count++;
+	waitq_wake(&e->q, LX_POLLIN | LX_POLLRDNORM);
+}

@@ -12,4 +12,8 @@ struct kernel;
 int eventfd_open(struct kernel *k, uint32_t initval, bool semaphore, bool nonblock,
 		 struct file **out);
 
+bool file_is_eventfd(const struct file *f);
+/* Count one up, unless it is at its highest. */
+void eventfd_signal(struct file *f);
+
 #endif
