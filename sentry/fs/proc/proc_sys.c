@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "sentry/fs/proc/proc.h"
+#include "sentry/fs/anon/aio.h"
 #include "sentry/fs/proc/proc_impl.h"
 #include "sentry/task/pid.h"
 
@@ -157,6 +158,13 @@ static int64_t write_port_range(struct pseudo_node *n, char *text, size_t len)
 	    set_value(k, &ids[SYSCTL_PORT_RANGE_HIGH], high))
 		return -LX_ENOMEM;
 	return (int64_t)len;
+}
+
+static int show_aio_nr(struct pseudo_node *n, struct pseudo_buf *b)
+{
+	(void)n;
+	pb_printf(b, "%llu\n", (unsigned long long)aio_nr());
+	return 0;
 }
 
 static int show_file_nr(struct pseudo_node *n, struct pseudo_buf *b)
