@@ -32,6 +32,14 @@ app() { # name, expected output, command…: in the sandbox; "=native": the same
 }
 
 app echo "hi" echo hi
+app ipc-limits =native ipcs -l
+app ipc-perl =native perl -e 'use IPC::SysV qw(IPC_PRIVATE IPC_CREAT IPC_NOWAIT); use IPC::Semaphore; use IPC::Msg;
+  $s = IPC::Semaphore->new(IPC_PRIVATE, 4, 0600 | IPC_CREAT); $s->setall(1, 2, 3, 4);
+  $s->op(1, -1, IPC_NOWAIT); print join(",", $s->getall), " ", $s->getncnt(1), "\n"; $s->remove;
+  $m = IPC::Msg->new(IPC_PRIVATE, 0600); $m->snd(7, "hello"); print $m->stat->qnum; $m->rcv($b, 256, 0);
+  print "$b\n"; $m->remove;'
+app ipc-tools =native sh -c 'q=$(ipcmk -Q | sed "s/.*: //"); s=$(ipcmk -S 3 | sed "s/.*: //"); ipcs -s -i $s | grep -c ^[012]
+  ipcs -q -i $q | grep mode; ipcrm -q $q -s $s && echo gone'
 app pipeline 100000 bash -c 'seq 100000 | sort -R | sort -n | tail -1'
 app compile hi sh -c 'cd /tmp && printf "#include <stdio.h>\nint main(){puts(\"hi\");}" > a.c && gcc a.c && ./a.out'
 [ -e /tmp/a.out ] && { echo "FAIL app/compile-left-a-file"; rc=1; }

@@ -8,6 +8,7 @@
 #endif
 #include <errno.h>
 #include <fcntl.h>
+#include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdint.h>
@@ -17,7 +18,9 @@
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/mman.h>
+#include <sys/msg.h>
 #include <sys/resource.h>
+#include <sys/sem.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
 #include <sys/uio.h>
@@ -203,6 +206,83 @@ static void sizes(void)
 	report("sizes", !bad, "believed", bad, 0);
 }
 
+/* ---- IPC ---- */
+
+static int refused(int err)
+{
+	return err == ENOSPC || err == ENOMEM || err == EMFILE || err == EAGAIN;
+}
+
+/* Semaphores, each set with all that Linux allows, and a debt to each. */
+static void semaphores(void)
+{
+	static int id[40000];
+	struct sembuf b = { 0, 1, SEM_UNDO };
+	int n = 0, err;
+
+	while (n < 40000 && (id[n] = semget(IPC_PRIVATE, 32000, 0600)) >= 0)
+		if (semop(id[n++], &b, 1))
+			break;
+	err = errno;
+	report("semaphores", n > 100 && refused(err), "sets", n, err);
+	while (n > 0)
+		semctl(id[--n], 0, IPC_RMID);
+	n = semget(IPC_PRIVATE, 32000, 0600);
+	report("semaphores-again", n >= 0 && semctl(n, 0, IPC_RMID) == 0, "set", n, errno);
+}
+
+static void messages(void)
+{
+	static int id[40000];
+	static struct {
+		long type;
+		char text[8000];
+	} m = { 1, "" };
+	int n = 0, err = 0;
+
+	while (n < 40000 && !err && (id[n] = msgget(IPC_PRIVATE, 0600)) >= 0) {
+		n++;
+		while (msgsnd(id[n - 1], &m, sizeof(m.text), IPC_NOWAIT) == 0)
+			;
+		if (errno != EAGAIN)
+			err = errno;
+	}
+	report("messages", n > 10 && refused(err ? err : errno), "queues", n, err);
+	while (n > 0)
+		msgctl(id[--n], IPC_RMID, NULL);
+	n = msgget(IPC_PRIVATE, 0600);
+	report("messages-again", n >= 0 && !msgsnd(n, &m, 0, 0) && !msgctl(n, IPC_RMID, NULL),
+	       "queue", n, errno);
+}
+
+static void posix_queues(void)
+{
+	struct mq_attr a = { .mq_maxmsg = 10, .mq_msgsize = 8192 };
+	char name[32];
+	int n = 0, err;
+
+	for (;; n++) {
+		mqd_t q;
+
+		snprintf(name, sizeof(name), "/greed%d", n);
+		q = n < 30000 ? mq_open(name, O_CREAT | O_EXCL | O_RDWR, 0600, &a) : -1;
+		if (q < 0)
+			break;
+		while (mq_send(q, name, 8, 1) == 0 && n == 0)
+			if (!mq_getattr(q, &a) && a.mq_curmsgs == a.mq_maxmsg)
+				break;
+		mq_close(q);
+	}
+	err = errno;
+	report("posix-queues", n > 5 && refused(err), "queues", n, err);
+	while (n > 0) {
+		snprintf(name, sizeof(name), "/greed%d", --n);
+		mq_unlink(name);
+	}
+	n = mq_open("/greed", O_CREAT | O_RDWR, 0600, &a);
+	report("posix-queues-again", n >= 0 && !mq_unlink("/greed"), "queue", n, errno);
+}
+
 int main(void)
 {
 	static const struct {
@@ -222,5 +302,8 @@ int main(void)
 	threads();
 	processes();
 	sizes();
+	semaphores();
+	messages();
+	posix_queues();
 	return 0;
 }

@@ -297,4 +297,34 @@ CASE(many_processes, "fork,wait4")
 	CHECK_ERR(wait(NULL), ECHILD);
 }
 
+static void *unshare_thread(void *arg)
+{
+	int *fd = arg;
+
+	CHECK_EQ(unshare(CLONE_FS | CLONE_FILES), 0);
+	CHECK_EQ(close(*fd), 0); /* only here */
+	umask(0123);
+	CHECK_EQ(chdir("/"), 0);
+	CHECK_ERR(unshare(CLONE_VM), EINVAL);
+	CHECK_ERR(unshare(CLONE_SIGHAND), EINVAL);
+	CHECK_ERR(unshare(CLONE_THREAD), EINVAL);
+	return NULL;
+}
+
+CASE(unsharing, "unshare")
+{
+	int fd = open("/dev/null", O_RDONLY);
+	char cwd[256];
+	pthread_t t;
+
+	umask(022);
+	CHECK_EQ(pthread_create(&t, NULL, unshare_thread, &fd), 0);
+	pthread_join(t, NULL);
+	CHECK_EQ(close(fd), 0);
+	CHECK_EQ(umask(022), 022);
+	CHECK(getcwd(cwd, sizeof(cwd)) && strcmp(cwd, "/") != 0);
+	CHECK_EQ(IN_CHILD(CHECK_EQ(unshare(CLONE_VM | CLONE_SIGHAND | CLONE_THREAD), 0)), 0);
+	CHECK_ERR(unshare(CLONE_VFORK), EINVAL);
+}
+
 MAIN()

@@ -384,6 +384,39 @@ CASE(undo_threads, "semop,clone")
 	drop(id);
 }
 
+static void *thread_unshare(void *arg)
+{
+	int id = (int)(intptr_t)arg;
+
+	/* What the thread owes, the list of the process owes: it leaves that. */
+	CHECK_EQ(op1(id, 0, -1, SEM_UNDO), 0);
+	CHECK_EQ(unshare(CLONE_SYSVSEM), 0);
+	CHECK_EQ(semctl(id, 0, GETVAL), 4);
+	CHECK_EQ(op1(id, 0, -2, SEM_UNDO), 0);
+	CHECK_EQ(unshare(CLONE_SYSVSEM), 0); /* nobody else has this list */
+	CHECK_EQ(semctl(id, 0, GETVAL), 4);
+	return NULL;
+}
+
+CASE(undo_unshare, "unshare,semop")
+{
+	union arg a = { .val = 5 };
+	int id = set_of(1);
+
+	CHECK_EQ(semctl(id, 0, SETVAL, a), 0);
+	CHECK_EQ(IN_CHILD({
+		pthread_t t;
+
+		CHECK_EQ(op1(id, 0, -1, SEM_UNDO), 0);
+		CHECK_EQ(op1(id, 0, 1, SEM_UNDO), 0);
+		CHECK_EQ(pthread_create(&t, NULL, thread_unshare, (void *)(intptr_t)id), 0);
+		pthread_join(t, NULL);
+		CHECK_EQ(semctl(id, 0, GETVAL), 4);
+	}), 0);
+	CHECK_EQ(semctl(id, 0, GETVAL), 5);
+	drop(id);
+}
+
 CASE(stat_and_set, "semctl")
 {
 	struct semid_ds ds;
