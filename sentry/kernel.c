@@ -13,6 +13,7 @@
 #include "sentry/fs/tty/tty.h"
 #include "sentry/hostpoll_impl.h"
 #include "sentry/ipc/ipc.h"
+#include "sentry/keys/keys.h"
 #include "sentry/klog.h"
 #include "sentry/mm/mm.h"
 #include "sentry/net/socket.h"
@@ -121,6 +122,7 @@ int kernel_free(struct kernel *k)
 		ipc_fini(k);
 	if (k->shmem_root)
 		shmem_fini(k);
+	keys_fini(k);
 	if (k->net)
 		net_fini(k);
 	if (k->ttys)

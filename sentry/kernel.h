@@ -27,6 +27,7 @@ struct inode;
 struct ipc_ns;
 struct ttys;
 struct procfs;
+struct keys;
 
 /* What kernel_boot() needs; filled in by oci-shim/boot. */
 struct kernel_params {
@@ -57,6 +58,7 @@ struct kernel {
 	struct ipc_ns *ipc;	/* [mu] sentry/ipc/ipc.c; NULL until first used */
 	struct ttys *ttys;	/* [mu] sentry/fs/tty, made on first use */
 	struct procfs *procfs;	/* [mu] sentry/fs/proc, made on first use */
+	struct keys *keys;	/* [mu] sentry/keys; NULL until first used */
 	uint32_t seccomp_insns;	/* [mu] instructions of all guest filters */
 	uint32_t epoll_watches;	/* [mu] entries of all epoll interest lists */
 

@@ -12,6 +12,7 @@
 #include "platform/platform.h"
 #include "sentry/cred/cred.h"
 #include "sentry/kernel.h"
+#include "sentry/keys/keys.h"
 #include "sentry/signal/signal.h"
 #include "sentry/time/timer.h"
 #include "sentry/wait.h"
@@ -118,6 +119,7 @@ struct task {
 	int nice;
 	int sched_policy, sched_prio;
 	uint64_t personality;
+	struct task_keys keys;		/* sentry/keys */
 	struct {			/* PR_SET_SYSCALL_USER_DISPATCH */
 		bool on;
 		uint64_t start, len, selector;

@@ -117,6 +117,7 @@ static void copy_plain(struct task *c, const struct task *t, const struct clone_
 	c->personality = t->personality;
 	c->no_new_privs = t->no_new_privs;
 	seccomp_clone(c, t);
+	keys_clone(c, t, r->flags & LX_CLONE_THREAD);
 	c->keepcaps = t->keepcaps;
 	c->timer_slack_ns = t->timer_slack_ns;
 	c->io_flusher = t->io_flusher;
@@ -245,6 +246,7 @@ static void drop_parts(struct task *c, struct task *t)
 	struct plat_thread *pt = c->pt;
 
 	seccomp_task_exit(c);
+	keys_task_exit(c);
 	vfork_release(c);
 	if (c->mm) {
 		c->mm->users--;

@@ -255,6 +255,7 @@ static void enter_new_mm(struct task *t, struct exec_state *x)
 	t->set_child_tid = 0;
 	t->fs_base = t->gs_base = 0;
 	t->sud.on = false;
+	keys_exec(t);
 }
 
 void exec_commit(struct task *t)

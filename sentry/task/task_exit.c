@@ -249,6 +249,7 @@ void task_exit_now(struct task *t)
 	}
 	signal_task_exit(t);
 	seccomp_task_exit(t);
+	keys_task_exit(t);
 	exit_mm(t);
 	sem_exit(t);
 	shm_task_exit(t);

@@ -157,6 +157,27 @@ static int kmsg_open(struct pseudo_node *n, const struct path *path, uint32_t fm
 	return *out ? 0 : -LX_ENOMEM;
 }
 
+/* ---- keys ---- */
+
+static void put_line(void *ctx, const char *line)
+{
+	pb_puts(ctx, line);
+}
+
+static int show_keys(struct pseudo_node *n, struct pseudo_buf *b)
+{
+	(void)n;
+	if (task_current)
+		keys_show(task_current, put_line, b);
+	return 0;
+}
+
+static int show_key_users(struct pseudo_node *n, struct pseudo_buf *b)
+{
+	key_users_show(proc_kernel(n), put_line, b);
+	return 0;
+}
+
 /* ---- the top directory ---- */
 
 static int self_readlink(struct pseudo_node *n, char *buf, size_t size)
@@ -244,6 +265,8 @@ static const struct pseudo_entry root_children[] = {
 	PSEUDO_REG("interrupts", 0444, .show = proc_show_interrupts),
 	PSEUDO_REG("softirqs", 0444, .show = proc_show_softirqs),
 	PSEUDO_REG("zoneinfo", 0444, .show = proc_show_zoneinfo),
+	PSEUDO_REG("keys", 0444, .show = show_keys),
+	PSEUDO_REG("key-users", 0444, .show = show_key_users),
 	PSEUDO_REG("kmsg", 0400, .open = kmsg_open),
 	PSEUDO_REG("sysrq-trigger", 0200),
 	TEXT("version", 0444, KERNEL_SYSNAME " version " KERNEL_RELEASE

@@ -33,6 +33,11 @@ static const struct sysctl_int ids[SYSCTL_COUNT_] = {
 	SETTING(SYSCTL_INOTIFY_MAX_WATCHES, 65536, 0, INT32_MAX),
 	SETTING(SYSCTL_INOTIFY_MAX_INSTANCES, 128, 0, INT32_MAX),
 	SETTING(SYSCTL_INOTIFY_MAX_EVENTS, 16384, 0, INT32_MAX),
+	SETTING(SYSCTL_KEYS_MAXKEYS, 200, 0, INT32_MAX),
+	SETTING(SYSCTL_KEYS_MAXBYTES, 20000, 0, INT32_MAX),
+	SETTING(SYSCTL_KEYS_ROOT_MAXKEYS, 1000000, 0, INT32_MAX),
+	SETTING(SYSCTL_KEYS_ROOT_MAXBYTES, 25000000, 0, INT32_MAX),
+	SETTING(SYSCTL_KEYS_GC_DELAY, 300, 0, INT32_MAX),
 #undef SETTING
 };
 
@@ -254,8 +259,13 @@ static const struct pseudo_entry pty_dir[] = {
 };
 
 static const struct pseudo_entry keys_dir[] = {
-	INT("maxkeys", 200), INT("maxbytes", 20000), INT("root_maxkeys", 1000000),
-	INT("root_maxbytes", 25000000), INT("gc_delay", 300), { 0 },
+	ID("maxkeys", SYSCTL_KEYS_MAXKEYS),
+	ID("maxbytes", SYSCTL_KEYS_MAXBYTES),
+	ID("root_maxkeys", SYSCTL_KEYS_ROOT_MAXKEYS),
+	ID("root_maxbytes", SYSCTL_KEYS_ROOT_MAXBYTES),
+	ID("gc_delay", SYSCTL_KEYS_GC_DELAY),
+	INT("persistent_keyring_expiry", 259200),
+	{ 0 },
 };
 
 static const struct pseudo_entry kernel_dir[] = {

@@ -1,0 +1,6 @@
+list(APPEND SENTRY_SOURCES
+  ${CMAKE_CURRENT_LIST_DIR}/key.c
+  ${CMAKE_CURRENT_LIST_DIR}/keyctl.c
+  ${CMAKE_CURRENT_LIST_DIR}/keyring.c
+  ${CMAKE_CURRENT_LIST_DIR}/lookup.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_keys.c)

@@ -1,0 +1,73 @@
+/* add_key(2), request_key(2), keyctl(2). */
+#ifndef SYSCALLS_ABI_LX_KEYCTL_H
+#define SYSCALLS_ABI_LX_KEYCTL_H
+
+#define LX_KEY_SPEC_THREAD_KEYRING (-1)
+#define LX_KEY_SPEC_PROCESS_KEYRING (-2)
+#define LX_KEY_SPEC_SESSION_KEYRING (-3)
+#define LX_KEY_SPEC_USER_KEYRING (-4)
+#define LX_KEY_SPEC_USER_SESSION_KEYRING (-5)
+#define LX_KEY_SPEC_GROUP_KEYRING (-6)
+#define LX_KEY_SPEC_REQKEY_AUTH_KEY (-7)
+#define LX_KEY_SPEC_REQUESTOR_KEYRING (-8)
+
+#define LX_KEY_REQKEY_DEFL_NO_CHANGE (-1)
+#define LX_KEY_REQKEY_DEFL_DEFAULT 0
+#define LX_KEY_REQKEY_DEFL_THREAD_KEYRING 1
+#define LX_KEY_REQKEY_DEFL_PROCESS_KEYRING 2
+#define LX_KEY_REQKEY_DEFL_SESSION_KEYRING 3
+#define LX_KEY_REQKEY_DEFL_USER_KEYRING 4
+#define LX_KEY_REQKEY_DEFL_USER_SESSION_KEYRING 5
+#define LX_KEY_REQKEY_DEFL_REQUESTOR_KEYRING 7
+
+#define LX_KEYCTL_GET_KEYRING_ID 0
+#define LX_KEYCTL_JOIN_SESSION_KEYRING 1
+#define LX_KEYCTL_UPDATE 2
+#define LX_KEYCTL_REVOKE 3
+#define LX_KEYCTL_CHOWN 4
+#define LX_KEYCTL_SETPERM 5
+#define LX_KEYCTL_DESCRIBE 6
+#define LX_KEYCTL_CLEAR 7
+#define LX_KEYCTL_LINK 8
+#define LX_KEYCTL_UNLINK 9
+#define LX_KEYCTL_SEARCH 10
+#define LX_KEYCTL_READ 11
+#define LX_KEYCTL_INSTANTIATE 12
+#define LX_KEYCTL_NEGATE 13
+#define LX_KEYCTL_SET_REQKEY_KEYRING 14
+#define LX_KEYCTL_SET_TIMEOUT 15
+#define LX_KEYCTL_ASSUME_AUTHORITY 16
+#define LX_KEYCTL_GET_SECURITY 17
+#define LX_KEYCTL_SESSION_TO_PARENT 18
+#define LX_KEYCTL_REJECT 19
+#define LX_KEYCTL_INSTANTIATE_IOV 20
+#define LX_KEYCTL_INVALIDATE 21
+#define LX_KEYCTL_GET_PERSISTENT 22
+#define LX_KEYCTL_RESTRICT_KEYRING 29
+#define LX_KEYCTL_MOVE 30
+#define LX_KEYCTL_CAPABILITIES 31
+
+#define LX_KEYCTL_MOVE_EXCL 1u
+
+/* Bytes of KEYCTL_CAPABILITIES: capabilities, persistent keyrings, invalidate, restrict,
+ * move; no DH, public keys, big keys; then namespaced names and tags. */
+#define LX_KEYCTL_CAPS0 0xe3u
+#define LX_KEYCTL_CAPS1 0x03u
+
+/* A permission mask has these for possessor, owner, group and others, eight bits each. */
+#define LX_KEY_VIEW 0x01u
+#define LX_KEY_READ 0x02u
+#define LX_KEY_WRITE 0x04u
+#define LX_KEY_SEARCH 0x08u
+#define LX_KEY_LINK 0x10u
+#define LX_KEY_SETATTR 0x20u
+#define LX_KEY_ALL 0x3fu
+#define LX_KEY_POS(p) ((uint32_t)(p) << 24)
+#define LX_KEY_USR(p) ((uint32_t)(p) << 16)
+#define LX_KEY_PERM_MASK 0x3f3f3f3fu
+
+#define LX_KEY_MAX_DESC_SIZE 4096
+#define LX_KEY_MAX_TYPE_SIZE 32
+#define LX_KEY_MAX_PAYLOAD 1048575u
+
+#endif
