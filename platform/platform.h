@@ -76,6 +76,8 @@ struct plat_cmd {
 	int fd;		/* MMAP: host fd to lend for this call, or -1. Owned by the
 			 * batch once added: closed when the batch is done with.
 			 * It must carry no more access than the guest may have. */
+	uint64_t same;	/* MMAP: commands of a batch in which this is equal, and not 0,
+			 * have fds of one file and one kind of access: one is lent */
 	uint64_t a[6];
 	struct plat_thread *child; /* CLONE */
 };

@@ -82,6 +82,7 @@ bool deep_arrive(struct listener *l, struct plat_thread *th, const struct seccom
 	th->kick_due = false;
 	th->notif_id = n->id;
 	th->slot->ncmds = 0;
+	th->slot->again = 0;
 	th->slot->park = 1;
 	thread_get(th);
 	if (!gone && claim(th, TH_MOVING, TH_DEEP)) {

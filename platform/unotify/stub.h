@@ -25,9 +25,11 @@
 #define STUB_HELLO 1 /* second: the token; a new thread is there */
 #define STUB_TRAP 2  /* a signal arrived; see the slot */
 #define STUB_BATCH 3 /* a command failed; see the slot */
+#define STUB_AGAIN 4 /* the commands are done, as the slot asked to be told */
 
 #define STUB_MAX_CMDS 80
 #define STUB_CMD_ALWAYS 0x80000000u /* run it even after a failure */
+#define STUB_CMD_FD 0x40000000u	    /* its descriptor is the answer of the hand-over call */
 
 struct stub_cmd {
 	uint64_t nr;
@@ -50,7 +52,7 @@ struct stub_slot {
 	uint32_t born; /* a fork's child: its pid, from the host when it made it */
 	uint64_t token;
 	uint32_t park; /* futex word: not zero: wait here before going on */
-	uint32_t pad_;
+	uint32_t again;	/* report after the commands, before going on */
 	uint64_t sigframe; /* STUB_HELLO's answer: stack pointer for rt_sigreturn */
 	struct stub_cmd cmd[STUB_MAX_CMDS];
 };

@@ -90,7 +90,8 @@ struct plat_thread {
 	uint64_t uc_off, fp_off; /* checked offsets in the slot; fp_off 0: initial state */
 	size_t fp_len;
 	struct plat_regs regs;
-	bool kick_due;		/* [worker] its next trap is a KICK, or it lies */
+	bool kick_due;		/* its next trap is a KICK, or it lies */
+	bool again;		/* told to report (as a KICK) when its commands are done */
 	bool hello;		/* trapped in STUB_HELLO: a frame is to be made */
 	int close_listener;	/* first resume closes the stub's copy of it; -1: none */
 	bool need_map;		/* its chunk is yet to be mapped by the parent's clone */

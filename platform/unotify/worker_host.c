@@ -1,5 +1,6 @@
 /* Workers: one thread per listener, which takes traps and serves them to the end. */
 #include <errno.h>
+#include <limits.h>
 #include <linux/seccomp.h>
 #include <poll.h>
 #include <signal.h>
@@ -51,6 +52,14 @@ struct build {
 	struct plat_thread *th;
 	struct stub_slot *s;
 	unsigned n;
+	/* Host fds to be lent. All but the last are in the stub already; that one goes with
+	 * the answer, which saves the stub's thread from being woken twice. */
+	struct loan {
+		int fd;
+		uint64_t same;
+		uint8_t cmd[PLAT_BATCH_MAX + 1], ncmd; /* the stub's commands that want it */
+	} loan[PLAT_BATCH_MAX];
+	unsigned nloans;
 };
 
 static void emit(struct build *b, unsigned idx, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2,
@@ -61,10 +70,11 @@ static void emit(struct build *b, unsigned idx, uint64_t nr, uint64_t a0, uint64
 	b->s->cmd[b->n++] = (struct stub_cmd){ nr, { a0, a1, a2, a3, a4, a5 } };
 }
 
-/* Put a host fd into the stub for the coming command; -1: it could not be. */
-static int lend_fd(struct plat_thread *th, int fd)
+/* Put a host fd into the stub; answer: and let the call go. -1: it could not be. */
+static int lend_fd(struct plat_thread *th, int fd, bool answer)
 {
 	struct seccomp_notif_addfd add = { .id = th->notif_id, .srcfd = (uint32_t)fd,
+					   .flags = answer ? SECCOMP_ADDFD_FLAG_SEND : 0,
 					   .newfd_flags = 02000000 /* O_CLOEXEC */ };
 	int n = ioctl(th->as->l->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add);
 
@@ -73,15 +83,51 @@ static int lend_fd(struct plat_thread *th, int fd)
 	return n;
 }
 
-static void emit_mapped(struct build *b, unsigned idx, const uint64_t a[6], int fd)
+static struct loan *loan_of(struct build *b, int fd, uint64_t same)
 {
-	int theirs = lend_fd(b->th, fd);
+	for (unsigned i = 0; same && i < b->nloans; i++)
+		if (b->loan[i].same == same)
+			return &b->loan[i];
+	b->loan[b->nloans].fd = fd;
+	b->loan[b->nloans].same = same;
+	b->loan[b->nloans].ncmd = 0;
+	return &b->loan[b->nloans++];
+}
 
-	/* A failed loan fails in the stub as EBADF, like any refused command. */
-	emit(b, idx, SYS_mmap, a[0], a[1], a[2], a[3], (uint64_t)(int64_t)theirs, a[5]);
-	if (theirs >= 0)
-		emit(b, idx, (uint64_t)SYS_close | STUB_CMD_ALWAYS, (uint64_t)theirs, 0, 0, 0, 0,
-		     0);
+static void emit_close(struct build *b, struct loan *l)
+{
+	l->cmd[l->ncmd++] = (uint8_t)b->n;
+	emit(b, 0, (uint64_t)SYS_close | STUB_CMD_ALWAYS | STUB_CMD_FD, 0, 0, 0, 0, 0, 0);
+}
+
+static void emit_mapped(struct build *b, unsigned idx, const uint64_t a[6], int fd, uint64_t same)
+{
+	struct loan *l = loan_of(b, fd, same);
+
+	l->cmd[l->ncmd++] = (uint8_t)b->n;
+	emit(b, idx, (uint64_t)SYS_mmap | STUB_CMD_FD, a[0], a[1], a[2], a[3], 0, a[5]);
+	if (!same)
+		emit_close(b, l);
+}
+
+/* Lend all but the last, which goes with the answer. A failed loan fails in the stub as
+ * EBADF, like any refused command. */
+static void lend_first(struct build *b)
+{
+	for (unsigned i = 0; i < b->nloans; i++)
+		if (b->loan[i].same)
+			emit_close(b, &b->loan[i]);
+	for (unsigned i = 0; i + 1 < b->nloans; i++) {
+		const struct loan *l = &b->loan[i];
+		int theirs = lend_fd(b->th, l->fd, false);
+
+		for (unsigned k = 0; k < l->ncmd; k++) {
+			struct stub_cmd *c = &b->s->cmd[l->cmd[k]];
+
+			c->nr &= ~(uint64_t)STUB_CMD_FD;
+			c->a[c->nr == SYS_mmap ? 4 : 0] = (uint64_t)(int64_t)theirs;
+		}
+	}
 }
 
 #define CLONE_THREAD_FLAGS                                                                     \
@@ -98,7 +144,7 @@ static void emit_clone(struct build *b, unsigned idx, struct plat_thread *child)
 	const uint64_t map[6] = { child->chunk->guest, STUB_CHUNK_SIZE, 3, 1 | 0x10, 0, 0 };
 
 	if (child->clone_fork || child->need_map)
-		emit_mapped(b, idx, map, child->chunk->memfd);
+		emit_mapped(b, idx, map, child->chunk->memfd, 0);
 	if (child->need_map) {
 		emit(b, idx, SYS_madvise, child->chunk->guest, STUB_CHUNK_SIZE, 10, 0, 0, 0);
 		th->mapping = child->chunk;
@@ -125,7 +171,7 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 		switch (c->op) {
 		case PLAT_CMD_MMAP:
 			if (c->fd >= 0) {
-				emit_mapped(b, i, a, c->fd);
+				emit_mapped(b, i, a, c->fd, c->same);
 				break;
 			}
 			emit(b, i, SYS_mmap, a[0], a[1], a[2], a[3], (uint64_t)-1L, a[5]);
@@ -157,14 +203,23 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 	}
 }
 
-static void consume(struct plat_batch *batch)
+static void consume(struct plat_batch *batch, int keep)
 {
 	if (!batch)
 		return;
 	for (unsigned i = 0; i < batch->count; i++)
-		if (batch->cmd[i].op == PLAT_CMD_MMAP && batch->cmd[i].fd >= 0)
+		if (batch->cmd[i].op == PLAT_CMD_MMAP && batch->cmd[i].fd >= 0 &&
+		    batch->cmd[i].fd != keep)
 			close(batch->cmd[i].fd);
 	batch->count = 0;
+}
+
+static bool batch_has_fd(const struct plat_batch *batch, int fd)
+{
+	for (unsigned i = 0; fd >= 0 && i < batch->count; i++)
+		if (batch->cmd[i].op == PLAT_CMD_MMAP && batch->cmd[i].fd == fd)
+			return true;
+	return false;
 }
 
 bool claim(struct plat_thread *th, enum th_state from, enum th_state to)
@@ -185,8 +240,12 @@ void send_kick(struct plat_thread *th)
 /* It waits in the hand-over call, with a frame in its slot. */
 static void full_resume(struct plat_thread *th, struct plat_batch *batch)
 {
-	struct build b = { th, th->slot, 0 };
+	struct build b;
+	int last = -1, own;
 
+	b.th = th;
+	b.s = th->slot;
+	b.n = b.nloans = 0;
 	th->clone_child = NULL;
 	if (th->hello) {
 		frame_make(th);
@@ -201,11 +260,21 @@ static void full_resume(struct plat_thread *th, struct plat_batch *batch)
 	frame_store(th);
 	if (batch && batch->count)
 		emit_batch(&b, batch);
+	lend_first(&b);
+	if (b.nloans)
+		last = b.loan[b.nloans - 1].fd;
+	/* The batch is the caller's, and done with before the thread goes. */
+	own = batch && batch_has_fd(batch, last) ? last : -1;
+	consume(batch, last);
 	th->slot->ncmds = b.n;
-	consume(batch);
-	if (atomic_exchange(&th->kick, false))
-		send_kick(th);
-	answer(th->as->l, th->notif_id, 0);
+	th->slot->park = 0;
+	th->again = atomic_exchange(&th->kick, false);
+	th->slot->again = th->again;
+	th->kick_due = th->again;
+	if (last < 0 || lend_fd(th, last, true) < 0)
+		answer(th->as->l, th->notif_id, INT_MAX);
+	if (own >= 0)
+		close(own);
 }
 
 void unotify_resume(struct plat_thread *th, struct plat_batch *batch)
@@ -214,7 +283,7 @@ void unotify_resume(struct plat_thread *th, struct plat_batch *batch)
 	if (claim(th, TH_TRAPPED, TH_RUNNING)) {
 		full_resume(th, batch);
 	} else {
-		consume(batch); /* there is none, or the thread is gone */
+		consume(batch, -1); /* there is none, or the thread is gone */
 		if (claim(th, TH_CALL, TH_RUNNING))
 			direct_resume(th);
 		else if (!claim(th, TH_MOVING, TH_WANTED) && claim(th, TH_DEEP, TH_RUNNING))
@@ -240,6 +309,7 @@ void let_go(struct plat_thread *th, enum th_state from)
 	if (th->tid != th->as->pid) {
 		th->slot->cmd[0] = (struct stub_cmd){ SYS_exit, { 0 } };
 		th->slot->ncmds = 1;
+		th->slot->again = 0;
 		if (from == TH_DEEP)
 			deep_wake(th);
 		else
@@ -342,6 +412,10 @@ static bool read_trap(struct plat_thread *th, uint64_t kind, struct plat_trap *t
 	const volatile struct stub_slot *s = th->slot;
 
 	memset(t, 0, sizeof(*t));
+	if (kind == STUB_AGAIN) { /* the registers are those that it was to go on with */
+		t->kind = PLAT_TRAP_KICK;
+		return th->again;
+	}
 	if (kind == STUB_BATCH) {
 		int32_t i = s->bad_index;
 		int64_t e = s->bad_error;
@@ -408,14 +482,15 @@ static void serve_handover(struct listener *l, const struct seccomp_notif *n)
 			bad = "unknown token";
 	} else if (!th || th->as->l != l) {
 		bad = "unknown thread";
-	} else if (kind == STUB_TRAP || kind == STUB_BATCH) {
+	} else if (kind == STUB_TRAP || kind == STUB_BATCH || kind == STUB_AGAIN) {
 		if ((state == TH_MOVING || state == TH_WANTED) && deep_arrive(l, th, n))
 			return;
 		if (state == TH_DEEP)
 			bad = "left its place";
 		else if (!read_trap(th, kind, &trap))
 			bad = "damaged frame";
-		else if (th->kick_due && trap.kind != PLAT_TRAP_KICK)
+		else if (th->kick_due && trap.kind != PLAT_TRAP_KICK &&
+			 trap.kind != PLAT_TRAP_BATCH)
 			bad = "ignored a kick";
 	} else {
 		bad = "unknown hand-over";
@@ -428,7 +503,7 @@ static void serve_handover(struct listener *l, const struct seccomp_notif *n)
 	}
 	settle_batch_locked(th, trap.kind == PLAT_TRAP_BATCH, trap.index);
 	thread_get(th);
-	th->kick_due = false;
+	th->kick_due = th->again = false;
 	th->notif_id = n->id;
 	atomic_store(&th->kick, false); /* this trap is what it asked for */
 	atomic_store(&th->state, TH_TRAPPED);

@@ -26,6 +26,8 @@ void mm_cmd_map(struct plat_batch *b, const struct vma *v, uint64_t start, uint6
 	uint32_t flags = LX_MAP_FIXED | extra_flags;
 	struct plat_cmd c = { .op = PLAT_CMD_MMAP, .fd = fd };
 
+	if (!(v->flags & VMA_SHARED))
+		c.same = (uintptr_t)v->file;
 	flags |= (v->flags & VMA_SHARED) ? LX_MAP_SHARED : LX_MAP_PRIVATE;
 	if (fd < 0)
 		flags |= LX_MAP_ANONYMOUS;

@@ -53,9 +53,9 @@ static inline __attribute__((always_inline)) struct stub_slot *own_slot(void)
 	return (struct stub_slot *)((uintptr_t)__builtin_frame_address(0) & ~STUB_SLOT_MASK);
 }
 
-/* Run what the sentry ordered. Returns 0, or 1 when a command failed (the slot says
+/* Run what the sentry ordered; fd: what came with the answer. Returns 0, or 1 when a command failed (the slot says
  * which). A clone's child never returns from here. */
-static int run_commands(struct stub_slot *s)
+static int run_commands(struct stub_slot *s, long fd)
 {
 	uint32_t n = s->ncmds;
 	int failed = 0;
@@ -64,10 +64,12 @@ static int run_commands(struct stub_slot *s)
 		n = STUB_MAX_CMDS;
 	for (uint32_t i = 0; i < n; i++) {
 		struct stub_cmd *c = &s->cmd[i];
-		long nr = (long)(c->nr & ~(uint64_t)STUB_CMD_ALWAYS), r;
+		long nr = (long)(c->nr & ~(uint64_t)(STUB_CMD_ALWAYS | STUB_CMD_FD)), r;
 
 		if (failed && !(c->nr & STUB_CMD_ALWAYS))
 			continue;
+		if (c->nr & STUB_CMD_FD)
+			c->a[nr == SYS_close ? 0 : 4] = (uint64_t)fd;
 		if (nr == SYS_clone) {
 			register long r10 __asm__("r10") = (long)c->a[3];
 			register long r8 __asm__("r8") = (long)c->a[4];
@@ -93,18 +95,24 @@ static int run_commands(struct stub_slot *s)
 }
 
 /* Every way into the sentry: hand over until the sentry is content. It may have the thread
- * wait here for what comes next (s->park). It answers with 0
- * or not at all; anything else means that it is gone, and this process with it (the
- * filter kills a process that calls exit_group from here). */
+ * wait here for what comes next (s->park). An error means that it is gone, and this process
+ * with it (the filter kills a process that calls exit_group from here). */
 static void hand_over(struct stub_slot *s, long kind, long arg)
 {
-	do {
-		while (sys6(STUB_MAGIC_NR, kind, arg, 0, 0, 0, 0))
+	long fd;
+
+	for (;;) {
+		while ((fd = sys6(STUB_MAGIC_NR, kind, arg, 0, 0, 0, 0)) < 0)
 			sys6(SYS_exit_group, 1, 0, 0, 0, 0, 0);
 		while (*(volatile uint32_t *)&s->park)
 			sys6(SYS_futex, (long)&s->park, FUTEX_WAIT_, 1, 0, 0, 0);
-		kind = STUB_BATCH;
-	} while (run_commands(s));
+		if (run_commands(s, fd))
+			kind = STUB_BATCH;
+		else if (*(volatile uint32_t *)&s->again)
+			kind = STUB_AGAIN;
+		else
+			return;
+	}
 }
 
 __attribute__((used)) void stub_entry(int sig, void *info, void *uc)
