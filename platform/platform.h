@@ -154,9 +154,9 @@ const struct plat_caps *plat_caps(const struct plat *p);
 
 /* ---- address spaces ---- */
 
-/* A fresh, empty address space with one thread (cookie) that reports
- * PLAT_TRAP_STARTED. May block for the length of a fork: no kernel lock.
- * 0, -EAGAIN/-ENOMEM when the host has no process left. The caller owns one
+/* A fresh, empty address space with one thread (cookie) that has started already: it
+ * waits for its first resume, without a trap. May block for the length of a fork: no
+ * kernel lock. 0, -EAGAIN/-ENOMEM when the host has no process left. The caller owns one
  * reference of *out_as and the thread *out_thread. */
 int plat_as_new(struct plat *p, void *cookie, struct plat_as **out_as,
 		struct plat_thread **out_thread);

@@ -335,11 +335,9 @@ static int as_new(struct plat *p, void *cookie, struct plat_as **out_as,
 		free(as);
 		return -ENOMEM;
 	}
+	th->state = FAKE_TRAPPED;
 	*out_as = as;
 	*out_thread = th;
-	pthread_mutex_lock(&f->mu);
-	enqueue(f, th);
-	pthread_mutex_unlock(&f->mu);
 	return 0;
 }
 

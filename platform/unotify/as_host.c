@@ -204,7 +204,16 @@ static int spare_ask(struct unotify *u)
 	return 0;
 }
 
-/* Take the spare stub, and ask for the next one while nobody waits for it. */
+/* Ask for the next spare stub, when nobody waits for the caller. */
+void spare_refill(struct unotify *u)
+{
+	pthread_mutex_lock(&u->spawn_mu);
+	if (!u->spare.asked && !u->stopping && spare_ask(u) < 0)
+		log_warn("no spare stub");
+	pthread_mutex_unlock(&u->spawn_mu);
+}
+
+/* Take the spare stub, or a fresh one. */
 static int spare_take(struct unotify *u, struct chunk **out_c, uint64_t *out_token, pid_t *out_pid,
 		      int *out_fd)
 {
@@ -227,8 +236,6 @@ static int spare_take(struct unotify *u, struct chunk **out_c, uint64_t *out_tok
 		if (tries > 1)
 			err = 0;
 	}
-	if (!err && spare_ask(u) < 0)
-		log_warn("no spare stub");
 	pthread_mutex_unlock(&u->spawn_mu);
 	return err;
 }
@@ -277,7 +284,7 @@ int unotify_as_new(struct plat *p, void *cookie, struct plat_as **out_as,
 		err = -ENOMEM;
 		goto fail;
 	}
-	err = workers_serve(u, l);
+	err = workers_adopt(u, l, th);
 	if (err) {
 		unotify_release(th);
 		unotify_as_put(as);

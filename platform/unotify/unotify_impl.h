@@ -171,6 +171,7 @@ void place_release_locked(struct plat_as *as, unsigned place);
 void listener_put(struct listener *l);
 void as_put_obj(struct plat_as *as);
 void *reaper_main(void *arg);
+void spare_refill(struct unotify *u);
 /* Nobody on this listener is left: its newborn threads will never come. */
 void newborn_sweep(struct unotify *u, struct listener *l);
 
@@ -195,7 +196,9 @@ void deep_wake(struct plat_thread *th);		/* what the slot says is for it */
 bool deep_arrive(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 
 /* worker_host.c */
-int workers_serve(struct unotify *u, struct listener *l); /* takes a reference */
+/* Receive the hello of th, the only thread of l so far, and see that l is served. 0 or
+ * -EAGAIN. A spare stub is asked for when the new one is on its way. */
+int workers_adopt(struct unotify *u, struct listener *l, struct plat_thread *th);
 bool claim(struct plat_thread *th, enum th_state from, enum th_state to);
 /* Let a call go: with a value, or natively. The host's errors mean that it is gone. */
 void answer(struct listener *l, uint64_t id, int64_t value);

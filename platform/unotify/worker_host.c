@@ -557,20 +557,50 @@ static bool wait_for_call(struct listener *l, struct seccomp_notif *n)
 	}
 }
 
-static void serve(struct listener *l)
+static bool serve_one(struct listener *l)
 {
 	struct seccomp_notif n;
 
-	if (l->u->caps.sync_wakeup)
-		ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
-	while (wait_for_call(l, &n)) {
-		if (n.data.nr == STUB_MAGIC_NR)
-			serve_handover(l, &n);
-		else if (n.data.nr == SYS_clone)
-			serve_clone(l, &n);
-		else
-			serve_direct(l, &n);
-	}
+	if (!wait_for_call(l, &n))
+		return false;
+	if (n.data.nr == STUB_MAGIC_NR)
+		serve_handover(l, &n);
+	else if (n.data.nr == SYS_clone)
+		serve_clone(l, &n);
+	else
+		serve_direct(l, &n);
+	return true;
+}
+
+/* A worker that runs an execve serves the new stub until the program in it begins: what
+ * comes up to then comes soon, and no other thread has to be woken for it. */
+static _Thread_local struct fresh {
+	struct listener *l;	/* one reference; NULL: none */
+	struct plat_thread *th; /* one reference */
+} fresh;
+static _Thread_local bool is_worker;
+
+static int workers_serve(struct unotify *u, struct listener *l);
+
+static void serve_fresh(void)
+{
+	struct fresh f = fresh;
+
+	fresh.l = NULL;
+	while (atomic_load(&f.th->state) == TH_RUNNING && f.th->again && serve_one(f.l))
+		;
+	thread_put(f.th);
+	if (workers_serve(f.l->u, f.l) < 0)
+		log_warn("no thread to serve a new process");
+	spare_refill(f.l->u);
+	listener_put(f.l);
+}
+
+static void serve(struct listener *l)
+{
+	while (serve_one(l))
+		while (fresh.l)
+			serve_fresh();
 }
 
 /* ---- the pool ---- */
@@ -579,6 +609,7 @@ static void *worker_main(void *arg)
 {
 	struct unotify *u = arg;
 
+	is_worker = true;
 	mutex_lock(&u->mu);
 	for (;;) {
 		struct listener *l;
@@ -612,7 +643,8 @@ static void *worker_main(void *arg)
 	return NULL;
 }
 
-int workers_serve(struct unotify *u, struct listener *l)
+/* See that l is served, with a reference of its own. 0 or -EAGAIN. */
+static int workers_serve(struct unotify *u, struct listener *l)
 {
 	pthread_attr_t a;
 	pthread_t t;
@@ -625,11 +657,11 @@ int workers_serve(struct unotify *u, struct listener *l)
 	spawn = u->idle_workers == 0;
 	if (spawn)
 		u->nworkers++;
-	else
-		pthread_cond_signal(&u->work);
 	mutex_unlock(&u->mu);
-	if (!spawn)
+	if (!spawn) {
+		pthread_cond_signal(&u->work);
 		return 0;
+	}
 	pthread_attr_init(&a);
 	pthread_attr_setstacksize(&a, WORKER_STACK);
 	pthread_attr_setdetachstate(&a, PTHREAD_CREATE_DETACHED);
@@ -643,4 +675,34 @@ int workers_serve(struct unotify *u, struct listener *l)
 	mutex_unlock(&u->mu);
 	listener_put(l);
 	return -EAGAIN;
+}
+
+int workers_adopt(struct unotify *u, struct listener *l, struct plat_thread *th)
+{
+	struct seccomp_notif n;
+	bool ok;
+
+	if (u->caps.sync_wakeup)
+		ioctl(l->fd, SECCOMP_IOCTL_NOTIF_SET_FLAGS, SYNC_WAKE_UP);
+	if (!wait_for_call(l, &n))
+		return -EAGAIN;
+	mutex_lock(&u->mu);
+	ok = n.data.nr == STUB_MAGIC_NR && n.data.args[0] == STUB_HELLO &&
+	     adopt_locked(l, (pid_t)n.pid, n.data.args[1]) == th;
+	if (ok) {
+		th->hello = true;
+		th->notif_id = n.id;
+		atomic_store(&th->state, TH_TRAPPED);
+	}
+	mutex_unlock(&u->mu);
+	if (!ok)
+		return -EAGAIN;
+	if (!is_worker || fresh.l) {
+		spare_refill(u);
+		return workers_serve(u, l);
+	}
+	refs_get(&l->refs);
+	thread_get(th);
+	fresh = (struct fresh){ l, th };
+	return 0;
 }

@@ -237,8 +237,6 @@ static bool serve_batch_failure(struct task *t, const struct plat_trap *tr)
 
 static bool serve_started(struct task *t)
 {
-	if (t->exec)
-		return task_exec_started(t) && task_exec_advance(t);
 	t->started = true;
 	*t->regs = t->start_regs;
 	t->state = TASK_RUNNING;
@@ -299,13 +297,10 @@ static bool serve(struct task *t, const struct plat_trap *tr)
 	BUG();
 }
 
-/* A trap that comes while another path of the task is at work: execve waits for its
- * new stub with the lock dropped. */
+/* A trap that comes while another path of the task is at work. */
 static void note_trap(struct task *t, const struct plat_trap *tr)
 {
-	if (tr->kind == PLAT_TRAP_STARTED && t->exec)
-		task_exec_started(t);
-	else if (tr->kind == PLAT_TRAP_DIED)
+	if (tr->kind == PLAT_TRAP_DIED)
 		tgroup_kill(t->tg, tr->signo ? tr->signo : LX_SIGKILL);
 }
 
@@ -336,7 +331,7 @@ static void op_trap(void *cookie, const struct plat_trap *tr)
 	if (t->in_kernel) {
 		note_trap(t, tr);
 	} else if (t->state == TASK_PARKED || t->state == TASK_READY || t->state == TASK_STOPPED) {
-		/* Only the death of a thread that waits, or execve's new one: see above. */
+		/* Only the death of a thread that waits. */
 		note_trap(t, tr);
 	} else if (t->pt && t->state != TASK_DEAD) {
 		enter_kernel(t);

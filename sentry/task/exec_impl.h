@@ -57,7 +57,6 @@ struct exec_state {
 	struct plat_as *as;	/* the new stub */
 	struct plat_thread *pt;
 	bool has_stub;		/* plat_as_new() came back */
-	bool started;		/* its thread has reported */
 	bool committed;		/* the old program is gone */
 	unsigned next_batch;
 };

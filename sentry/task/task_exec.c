@@ -3,7 +3,7 @@
  * the image's batches one after another. Past the point of no return an error kills.
  *
  * t->exec holds the state from the load to the first instruction. The handler may park
- * in between (other threads have to go), and the new thread reports whenever it likes. */
+ * in between (other threads have to go). */
 #include <stdlib.h>
 #include <string.h>
 
@@ -144,12 +144,6 @@ int exec_make_stub(struct task *t)
 	return t->killed ? -LX_EINTR : 0;
 }
 
-bool task_exec_started(struct task *t)
-{
-	t->exec->started = true;
-	return t->exec->committed;
-}
-
 void task_exec_abort(struct task *t)
 {
 	struct exec_state *x = t->exec;
@@ -287,8 +281,6 @@ void exec_commit(struct task *t)
 	tg->did_exec = true;
 	tg->exit_signal = LX_SIGCHLD;
 	t->restart_fn = NULL;
-	/* Waits for the new thread, unless it has reported. */
-	t->state = TASK_NEW;
 	t->started = true;
 }
 
@@ -437,8 +429,6 @@ bool task_exec_advance(struct task *t)
 	if (t->killed)
 		return task_to_guest(t, 0, false);
 	t->call_fn = NULL;
-	if (!x->started)
-		return false;
 	t->regs = plat_thread_regs(t->pt);
 	if (x->next_batch == x->img.nbatches)
 		return enter_image(t);

@@ -61,8 +61,6 @@ void tgroup_kill_timer(struct ktimer *tm);
 
 /* ---- task_exec.c ---- */
 
-/* STARTED of a thread that plat_as_new() made. True: it may go on (task_exec_advance). */
-bool task_exec_started(struct task *t);
 /* Run the next part of the new image; true: resume. */
 bool task_exec_advance(struct task *t);
 /* Drop an execve that has not come to its end. */

@@ -125,7 +125,7 @@ static struct ctx *boot(struct plat *p, const void *code, size_t len)
 	struct plat_batch b = { 0 };
 	struct plat_trap t;
 
-	if (plat_as_new(p, c, &c->as, &c->th) || !next(c, &t) || t.kind != PLAT_TRAP_STARTED)
+	if (plat_as_new(p, c, &c->as, &c->th))
 		return NULL;
 	plat_batch_add(&b, anon(CODE, 0x10000, PROT_READ | PROT_WRITE | PROT_EXEC));
 	plat_batch_add(&b, anon(STACK - 0x10000, 0x10000, PROT_READ | PROT_WRITE));
