@@ -8,6 +8,7 @@
 #include "syscalls/abi/lx_resource.h"
 #include "syscalls/abi/lx_signal.h"
 #include "syscalls/abi/lx_stat.h"
+#include "syscalls/abi/lx_statfs.h"
 #include "syscalls/syscall_args.h"
 
 /* The call on one buffer. A range that ends outside of the guest's addresses is refused
@@ -86,7 +87,11 @@ static long vector_io(struct task *t, int fd, struct uaddr vec, uint64_t vlen, i
 	err = uio_init_iov(&u, t, vec, vlen);
 	if (err)
 		return err;
-	r = write ? file_write(t, f, &u, pos, rwf) : file_read(t, f, &u, pos, rwf);
+	err = write ? file_may_write(f, pos, 0) : file_may_read(f, pos, 0);
+	if (!u.resid && (!err || err == -LX_EISDIR))
+		r = err;
+	else
+		r = write ? file_write(t, f, &u, pos, rwf) : file_read(t, f, &u, pos, rwf);
 	uio_fini(&u);
 	return r;
 }
@@ -159,6 +164,8 @@ static long do_fsync(struct task *t, int fd, bool data_only)
 		return err;
 	if (f->ops->fsync)
 		return f->ops->fsync(f, data_only);
+	if (file_inode(f)->sb->magic == LX_PROC_SUPER_MAGIC)
+		return -LX_EINVAL;
 	return LX_S_ISREG(file_inode(f)->mode) || LX_S_ISDIR(file_inode(f)->mode) ? 0
 										 : -LX_EINVAL;
 }

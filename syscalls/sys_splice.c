@@ -49,7 +49,9 @@ static int check_pair(const struct file *in, const struct file *out)
 		return -LX_EBADF;
 	if (LX_S_ISDIR(file_inode(in)->mode))
 		return -LX_EISDIR;
-	if (!in->ops->read || !out->ops->write)
+	/* Nor can eventfd and the like be spliced. */
+	if (!in->ops->read || !out->ops->write || !(file_inode(in)->mode & LX_S_IFMT) ||
+	    !(file_inode(out)->mode & LX_S_IFMT))
 		return -LX_EINVAL;
 	return 0;
 }
@@ -169,6 +171,8 @@ static int check_copy(const struct file *in, const struct file *out)
 	if (!(in->mode & FMODE_READ) || !(out->mode & FMODE_WRITE) ||
 	    (out->flags & LX_O_APPEND))
 		return -LX_EBADF;
+	if (i->sb != o->sb)
+		return -LX_EXDEV;
 	return in->ops->read && out->ops->write ? 0 : -LX_EINVAL;
 }
 

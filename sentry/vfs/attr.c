@@ -44,6 +44,22 @@ bool inode_owner_or_capable(const struct cred *c, const struct inode *i)
 	return c->fsuid == i->uid || cred_has_cap(c, LX_CAP_FOWNER);
 }
 
+/* What inotify calls this change, as fsnotify_change() of Linux does. */
+static uint32_t change_mask(const struct iattr *a)
+{
+	uint32_t times = a->valid & (IATTR_ATIME | IATTR_MTIME), mask = 0;
+
+	if (a->valid & (IATTR_UID | IATTR_GID | IATTR_MODE))
+		mask |= LX_IN_ATTRIB;
+	if ((a->valid & IATTR_SIZE) || times == IATTR_MTIME)
+		mask |= LX_IN_MODIFY;
+	if (times == IATTR_ATIME)
+		mask |= LX_IN_ACCESS;
+	else if (times == (IATTR_ATIME | IATTR_MTIME))
+		mask |= LX_IN_ATTRIB;
+	return mask;
+}
+
 bool path_renew(const struct path *p)
 {
 	struct dentry *d = p->dentry;
@@ -66,7 +82,7 @@ static int apply(struct inode *i, const struct iattr *a)
 		return -LX_EPERM;
 	err = i->ops->setattr(i, a);
 	if (!err)
-		fsnotify(i, a->valid & IATTR_SIZE ? LX_IN_MODIFY : LX_IN_ATTRIB, NULL, 0);
+		fsnotify(i, change_mask(a), NULL, 0);
 	return err;
 }
 
@@ -76,14 +92,13 @@ static int apply_at(const struct path *p, const struct iattr *a)
 	struct inode *i = p->dentry->inode;
 	int err;
 
-	if (!i->ops->setattr)
-		return -LX_EPERM;
+	if (!i->ops->setattr) /* anonymous ones have no type */
+		return i->mode & LX_S_IFMT ? -LX_EPERM : -LX_EOPNOTSUPP;
 	err = i->ops->setattr(i, a);
 	if (err == -LX_ESTALE && path_renew(p))
 		err = i->ops->setattr(i, a);
-	if (!err && fsnotify_marks)
-		fsnotify_dentry(p->dentry,
-				a->valid & IATTR_SIZE ? LX_IN_MODIFY : LX_IN_ATTRIB);
+	if (!err && fsnotify_marks && a->valid)
+		fsnotify_dentry(p->dentry, change_mask(a));
 	return err;
 }
 

@@ -203,13 +203,13 @@ int64_t file_write_once(struct task *t, struct file *f, struct uio *u, int64_t *
 	int64_t start = use ? *use : 0, at = start, reserved, n, room;
 	size_t cut = 0;
 
+	/* The range is checked before an append finds its own. */
+	if (use && at > INT64_MAX - (int64_t)u->resid)
+		return -LX_EINVAL;
 	if (!use || !LX_S_ISREG(i->mode)) {
 		reserved = start;
 		n = f->ops->write(f, u, use ? &at : NULL, rwf);
 	} else {
-		/* The range is checked before an append finds its own. */
-		if (at > INT64_MAX - (int64_t)u->resid)
-			return -LX_EINVAL;
 		if (append)
 			at = (int64_t)f->inode->size;
 		room = write_room(t, at, u->resid);

@@ -34,13 +34,16 @@ void dentry_removed(struct dentry *d, bool is_dir)
 {
 	struct inode *dir = d->parent->inode, *i = d->inode;
 
+	if (is_dir)
+		i->nlink = 0;
 	if (fsnotify_marks) {
 		if (!is_dir)
 			fsnotify(i, LX_IN_ATTRIB, NULL, 0);
+		/* Nobody has it open: its end comes first. */
+		if (i->nlink == 0 && refs_count(&d->refs) <= (dentry_is_hashed(d) ? 2 : 1))
+			fsnotify_inode_gone(i);
 		fsnotify(dir, LX_IN_DELETE | (is_dir ? LX_IN_ISDIR : 0), d->name, 0);
 	}
-	if (is_dir)
-		i->nlink = 0;
 	dcache_delete(d);
 	dcache_add_negative(d->parent, d->name, d->name_len, d->hash);
 }
@@ -221,19 +224,32 @@ static int rename_may(struct rename *r)
 	return err;
 }
 
-static void rename_notify(struct rename *r, const char *oname)
+/* i went from one directory and name to another; over: what was there, or NULL. */
+static void notify_move(struct inode *from, const char *oname, struct inode *to,
+			const char *nname, struct inode *i, struct inode *over)
 {
 	static uint32_t cookie;
-	uint32_t isdir = LX_S_ISDIR(r->old->inode->mode) ? LX_IN_ISDIR : 0;
+	uint32_t isdir = LX_S_ISDIR(i->mode) ? LX_IN_ISDIR : 0;
+
+	cookie++;
+	fsnotify(from, LX_IN_MOVED_FROM | isdir, oname, cookie);
+	fsnotify(to, LX_IN_MOVED_TO | isdir, nname, cookie);
+	if (over)
+		fsnotify(over, LX_IN_ATTRIB | (LX_S_ISDIR(over->mode) ? LX_IN_ISDIR : 0), NULL, 0);
+	fsnotify(i, LX_IN_MOVE_SELF, NULL, 0);
+}
+
+static void rename_notify(struct rename *r, const char *oname)
+{
+	struct inode *odir = r->ow.path.dentry->inode, *ndir = r->nw.path.dentry->inode;
+	bool exchange = r->flags & LX_RENAME_EXCHANGE;
 
 	if (!fsnotify_marks)
 		return;
-	cookie++;
-	fsnotify(r->ow.path.dentry->inode, LX_IN_MOVED_FROM | isdir, oname, cookie);
-	fsnotify(r->nw.path.dentry->inode, LX_IN_MOVED_TO | isdir, r->nname, cookie);
-	fsnotify(r->old->inode, LX_IN_MOVE_SELF, NULL, 0);
-	if (r->new && !(r->flags & LX_RENAME_EXCHANGE))
-		fsnotify(r->new->inode, LX_IN_ATTRIB, NULL, 0);
+	notify_move(odir, oname, ndir, r->nname, r->old->inode,
+		    r->new && !exchange ? r->new->inode : NULL);
+	if (exchange)
+		notify_move(ndir, r->nname, odir, oname, r->new->inode, NULL);
 }
 
 void dcache_renamed(struct dentry *old, struct dentry *ndir, const char *nname,

@@ -4,7 +4,7 @@
  * several file systems, and compares the lines. What differs between file systems of
  * Linux itself (sizes of directories, order of names, numbers) is never printed.
  *
- * usage: matrix DIR [STRIDE]   DIR: an empty directory that every user can reach
+ * usage: matrix DIR [STRIDE [objects]]   DIR: an empty directory that every user can reach
  *                              STRIDE: only every so many checks */
 #include "tests/fs/matrix.h"
 
@@ -258,6 +258,9 @@ int main(int argc, char **argv)
 	matrix_rename();
 	matrix_times();
 	matrix_files();
+	matrix_inotify();
+	if (argc > 3) /* the same on every file system: once is enough */
+		matrix_objects();
 	wipe();
 	puts("end");
 	return 0;

@@ -60,5 +60,7 @@ void matrix_perms(void);
 void matrix_rename(void);
 void matrix_times(void);
 void matrix_files(void);
+void matrix_objects(void);
+void matrix_inotify(void);
 
 #endif

@@ -4,15 +4,21 @@
 
 #include <linux/falloc.h>
 #include <linux/fs.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/sendfile.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
 #include <sys/uio.h>
 #include <sys/xattr.h>
 
-static char buf[70000];
+static char buf[70000] = "12345678";
 static char *volatile nowhere = (char *)8; /* behind the compiler's back */
 
 struct fd_op {
@@ -211,6 +217,104 @@ static const struct way {
 	{ "fifo", K_FIFO, O_RDWR | O_NONBLOCK }, { "link-path", K_LINK_REG, O_PATH | O_NOFOLLOW },
 	{ "reg-unlinked", K_REG, O_RDWR },
 };
+
+/* Things that are no files of the file system. */
+static int object(unsigned kind, int *other)
+{
+	struct sigaction ign = { .sa_handler = SIG_IGN };
+	int p[2] = { -1, -1 };
+	sigset_t set;
+
+	*other = -1;
+	switch (kind) {
+	case 0:
+	case 1:
+		if (pipe2(p, O_NONBLOCK))
+			die("pipe");
+		*other = p[!kind];
+		return p[kind];
+	case 2:
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, p))
+			die("socketpair");
+		*other = p[1];
+		return p[0];
+	case 3:
+		return socket(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	case 4:
+		return eventfd(3, EFD_NONBLOCK);
+	case 5:
+		return timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	case 6:
+		sigemptyset(&set);
+		sigaddset(&set, SIGUSR2);
+		return signalfd(-1, &set, SFD_NONBLOCK);
+	case 7:
+		return epoll_create1(0);
+	case 8:
+		return inotify_init1(IN_NONBLOCK);
+	case 9:
+		p[0] = memfd_create("matrix", MFD_ALLOW_SEALING);
+		if (write(p[0], "contents", 8) != 8)
+			die("memfd");
+		return p[0];
+	case 10:
+		return open("/dev/null", O_RDWR);
+	case 11:
+		return open("/dev/zero", O_RDWR);
+	case 12:
+		return open("/dev/full", O_RDWR);
+	case 13:
+		sigaction(SIGHUP, &ign, NULL);
+		return posix_openpt(O_RDWR | O_NOCTTY | O_NONBLOCK);
+	case 14:
+		return (int)syscall(SYS_pidfd_open, getpid(), 0);
+	case 15:
+		return open("/proc/self/comm", O_RDWR);
+	default:
+		return open("/proc/self", O_RDONLY | O_DIRECTORY);
+	}
+}
+
+void matrix_objects(void)
+{
+	static const char *const names[] = {
+		"pipe-r", "pipe-w", "socket", "dgram", "eventfd", "timerfd", "signalfd", "epoll",
+		"inotify", "memfd", "null", "zero", "full", "ptmx", "pidfd", "proc-file", "proc-dir",
+	};
+	int here = open(".", O_PATH), fd, other, e;
+	long r;
+
+	for (unsigned i = 0; i < sizeof(fd_ops) / sizeof(fd_ops[0]); i++)
+		for (unsigned k = 0; k < sizeof(names) / sizeof(names[0]); k++) {
+			if (!wanted())
+				continue;
+			/* It would rename what it was given. */
+			if (k >= 10 && (!strcmp(fd_ops[i].family, "chmod") ||
+					!strcmp(fd_ops[i].family, "chown") ||
+					!strcmp(fd_ops[i].family, "utimensat") ||
+					!strcmp(fd_ops[i].family, "xattr")))
+				continue;
+			wipe();
+			make(K_REG, "other");
+			fd = object(k, &other);
+			if (fd < 0)
+				die(names[k]);
+			check_begin("objects", "%s/%s", fd_ops[i].name, names[k]);
+			errno = 0;
+			r = fd_ops[i].fn(fd);
+			e = errno;
+			if (fchdir(here))
+				die("fchdir");
+			errno = e;
+			result("%s;", err_name(r));
+			describe(".");
+			close(fd);
+			if (other >= 0)
+				close(other);
+			check_end();
+		}
+	close(here);
+}
 
 void matrix_files(void)
 {

@@ -2,10 +2,7 @@
 #include "tests/fs/matrix.h"
 
 #include <linux/fs.h>
-#include <linux/magic.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/vfs.h>
+#include <sys/inotify.h>
 
 static void setup(enum kind k)
 {
@@ -449,12 +446,74 @@ void matrix_times(void)
 					die("utimensat");
 			for (int w = 0; w < 5; w++)
 				stamp(&before[w], watched[w]);
+			usleep(4000); /* a tick of the clock that times are made of */
 			check_begin("times", "%s-%s", ops[i].name, kind_names[kinds[k]]);
 			run_op(&ops[i], "d/o");
 			for (int w = 0; w < 5; w++) {
 				stamp(&after[w], watched[w]);
 				compare(watched[w], &before[w], &after[w]);
 			}
+			check_end();
+		}
+}
+
+/* ---- what inotify tells of an operation ---- */
+
+static void show_events(int in)
+{
+	static const char *const bits[] = {
+		"access", "modify", "attrib", "close-write", "close", "open", "from", "to", "create",
+		"delete", "delete-self", "move-self", "?", "unmount", "overflow", "ignored",
+	};
+	static uint32_t first_cookie;
+	char buf[8192] __attribute__((aligned(8)));
+	ssize_t n = read(in, buf, sizeof(buf));
+
+	first_cookie = 0;
+	for (ssize_t at = 0; at < n;) {
+		const struct inotify_event *e = (const void *)(buf + at);
+
+		result(" %d", e->wd);
+		for (unsigned b = 0; b < 16; b++)
+			if (e->mask & (1u << b))
+				result(":%s", bits[b]);
+		if (e->mask & IN_ISDIR)
+			result(":dir");
+		if (e->cookie && !first_cookie)
+			first_cookie = e->cookie;
+		if (e->cookie)
+			result(":cookie%d", (int)(e->cookie - first_cookie));
+		if (e->len && e->name[0] != '#')
+			result(":%s/%u", e->name, e->len);
+		at += (ssize_t)sizeof(*e) + (ssize_t)e->len;
+	}
+}
+
+void matrix_inotify(void)
+{
+	static const enum kind kinds[] = { K_NONE, K_REG, K_EMPTYDIR, K_FULLDIR, K_LINK_REG, K_FIFO };
+	int in;
+
+	for (unsigned i = 0; i < nops; i++)
+		for (unsigned k = 0; k < 6; k++) {
+			if (!wanted())
+				continue;
+			wipe();
+			if (mkdir("d", 0755))
+				die("mkdir");
+			make(K_REG, "other");
+			make(K_EMPTYDIR, "otherdir");
+			make(kinds[k], "d/o");
+			in = inotify_init1(IN_NONBLOCK);
+			inotify_add_watch(in, ".", IN_ALL_EVENTS);
+			inotify_add_watch(in, "d", IN_ALL_EVENTS);
+			inotify_add_watch(in, "d/o", IN_ALL_EVENTS);
+			inotify_add_watch(in, "other", IN_ALL_EVENTS);
+			inotify_add_watch(in, "otherdir", IN_ALL_EVENTS);
+			check_begin("inotify", "%s-%s", ops[i].name, kind_names[kinds[k]]);
+			run_op(&ops[i], "d/o");
+			show_events(in);
+			close(in);
 			check_end();
 		}
 }

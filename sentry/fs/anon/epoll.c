@@ -57,6 +57,16 @@ struct eventpoll {
 	int depth;
 };
 
+/* None are known here, and the answer is not the usual one. */
+static int64_t epoll_ioctl(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
+{
+	(void)t;
+	(void)f;
+	(void)cmd;
+	(void)arg;
+	return -LX_EINVAL;
+}
+
 static const struct file_ops epoll_file_ops;
 
 bool file_is_epoll(const struct file *f)
@@ -392,6 +402,7 @@ static const struct file_ops epoll_file_ops = {
 	.name = "eventpoll",
 	.poll = epoll_poll,
 	.seek = file_seek_nowhere,
+	.ioctl = epoll_ioctl,
 	.release = epoll_release,
 };
 
@@ -404,8 +415,8 @@ int epoll_open(struct kernel *k, struct file **out)
 	list_init(&ep->ready);
 	list_init(&ep->taken);
 	waitq_init(&ep->q);
-	*out = file_new_anon(k, &epoll_file_ops, "eventpoll", 0, FMODE_READ | FMODE_STREAM,
-			     LX_O_RDWR, ep);
+	*out = file_new_anon(k, &epoll_file_ops, "eventpoll", 0,
+			     FMODE_READ | FMODE_WRITE | FMODE_STREAM, LX_O_RDWR, ep);
 	if (*out == NULL) {
 		free(ep);
 		return -LX_ENOMEM;
