@@ -83,5 +83,6 @@ function(fs_program name)
 endfunction()
 fs_program(matrix matrix.c matrix_parts.c matrix_files.c ops.c)
 fs_program(stress stress.c)
+fs_program(tty_lines tty_lines.c)
 
 add_custom_target(guest_programs ALL DEPENDS ${guest_programs})

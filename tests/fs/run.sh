@@ -3,7 +3,7 @@
 # sandbox, on a tmpfs, an overlay, the root through the gofer and a shared bind mount; every
 # line of the output must be the same.
 #
-# usage: run.sh RUNSC DIR [matrix|stress] [--long] [--keep DIR]
+# usage: run.sh RUNSC DIR [matrix|stress|tty] [--long] [--keep DIR]
 #   DIR: where the programs matrix and stress are; --long: the whole matrix everywhere and
 #   20 minutes of stress; --keep: leave the outputs there
 set -uo pipefail
@@ -196,9 +196,28 @@ stress() {
   fi
 }
 
+# Terminal settings by what is typed and written.
+tty() {
+  local part n
+  "$work/tty_lines" >"$out/tty.native" 2>&1
+  leaks_before
+  timeout 300 "$runsc" --debug-log "$work/log" do -- "$work/tty_lines" >"$out/tty" 2>&1 </dev/null
+  for part in cooked raw mix calls end; do
+    grep "^$part" "$out/tty.native" >"$work/a"
+    grep "^$part" "$out/tty" >"$work/b"
+    n=$(wc -l <"$work/a")
+    diff "$work/a" "$work/b" | head -n 6 | cut -c1-300
+    [ "$n" -gt 0 ] && cmp -s "$work/a" "$work/b"
+    say $? "tty/$part ($n checks)" differ
+  done
+  leaks_after "${label}fs/tty" || rc=1
+  log_check tty
+}
+
 case $what in
 matrix) matrix ;;
 stress) stress ;;
-*) matrix; stress ;;
+tty) tty ;;
+*) matrix; stress; tty ;;
 esac
 exit $rc

@@ -95,7 +95,9 @@ bool ldisc_out_char(struct ldisc *ld, uint8_t c, bool echo)
 	default:
 		if (c < 0x20 || c == 0x7f)
 			break;
-		if ((of & LX_OLCUC) && c >= 'a' && c <= 'z')
+		/* Latin 1, whatever is meant; an echoed 0xff goes as it is. */
+		if ((of & LX_OLCUC) && ((c >= 'a' && c <= 'z') ||
+					(c >= 0xdf && c != 0xf7 && !(echo && c == 0xff))))
 			c = (uint8_t)(c - 32);
 		if (!((ld->t.c_iflag & LX_IUTF8) && (c & 0xc0) == 0x80))
 			ld->column++;
@@ -172,9 +174,14 @@ void ldisc_mark(struct ldisc *ld, uint32_t pos)
 	ld->in_mark[pos / 64] |= 1ULL << (pos % 64);
 }
 
+bool ldisc_by_lines(const struct ldisc *ld)
+{
+	return (ld->t.c_lflag & (LX_ICANON | LX_EXTPROC)) == LX_ICANON;
+}
+
 bool ldisc_readable(const struct ldisc *ld, size_t min)
 {
-	if (ld->t.c_lflag & LX_ICANON)
+	if (ldisc_by_lines(ld))
 		return ld->canon_head != ld->in_tail;
 	return ld->in_head - ld->in_tail >= (min ? min : 1);
 }
@@ -183,7 +190,7 @@ size_t ldisc_in_count(const struct ldisc *ld)
 {
 	size_t n = 0;
 
-	if (!(ld->t.c_lflag & LX_ICANON))
+	if (!ldisc_by_lines(ld))
 		return ld->in_head - ld->in_tail;
 	for (uint32_t i = ld->in_tail; i != ld->canon_head; i++)
 		if (!(marked(ld, i) && ld->in[i % LDISC_IN_SIZE] == LDISC_EOF_BYTE))
@@ -227,11 +234,18 @@ size_t ldisc_read(struct ldisc *ld, uint8_t *buf, size_t n, bool *eof)
 	*eof = false;
 	if (!n)
 		return 0;
-	if (ld->t.c_lflag & LX_ICANON)
+	if (ldisc_by_lines(ld))
 		return read_canon(ld, buf, n, eof);
 	have = ld->in_head - ld->in_tail;
 	if (n > have)
 		n = have;
+	/* A read of nothing but an end of file, whoever does the editing. */
+	if (n == 1 && (ld->t.c_lflag & LX_ICANON) && ld->t.c_cc[LX_VEOF] &&
+	    ld->in[ld->in_tail % LDISC_IN_SIZE] == ld->t.c_cc[LX_VEOF]) {
+		ld->in_tail++;
+		*eof = true;
+		return 0;
+	}
 	for (i = 0; i < n; i++) {
 		unmark(ld, ld->in_tail);
 		buf[i] = ld->in[ld->in_tail++ % LDISC_IN_SIZE];

@@ -48,6 +48,7 @@ struct ldisc {
 	uint8_t out[LDISC_OUT_SIZE];
 	uint32_t out_head, out_tail;
 	bool stopped;	/* by ^S or TCOOFF */
+	uint32_t batch_column;	/* column before what is being received */
 	uint32_t column, canon_column;
 };
 
@@ -61,6 +62,8 @@ size_t ldisc_receive(struct ldisc *ld, const uint8_t *buf, size_t n);
 size_t ldisc_receive_room(const struct ldisc *ld);
 
 /* Is a read possible: canonical: a line; raw: at least min bytes. */
+/* Does a read end with a line? (canonical mode, unless somebody else does the editing) */
+bool ldisc_by_lines(const struct ldisc *ld);
 bool ldisc_readable(const struct ldisc *ld, size_t min);
 /* FIONREAD of the slave. */
 size_t ldisc_in_count(const struct ldisc *ld);

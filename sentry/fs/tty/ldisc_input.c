@@ -98,7 +98,7 @@ static void echo_erase_tab(struct ldisc *ld)
 	}
 	if (!after_tab)
 		cols += ld->canon_column;
-	for (back = 8 - (cols & 7); back && ld->column > 0; back--)
+	for (back = 8 - (cols & 7); back; back--)
 		echo_raw(ld, '\b');
 }
 
@@ -211,6 +211,7 @@ static bool signal_char(struct ldisc *ld, uint8_t c)
 	if (!has(ld, LX_NOFLSH)) {
 		ldisc_flush_in(ld);
 		ldisc_flush_out(ld);
+		ld->column = ld->batch_column; /* the echo since then never got out */
 		ld->event(ld, LDISC_EV_FLUSH_IN);
 		ld->event(ld, LDISC_EV_FLUSH_OUT);
 	}
@@ -260,10 +261,11 @@ static bool canon_char(struct ldisc *ld, uint8_t c)
 	return true;
 }
 
-static void plain_char(struct ldisc *ld, uint8_t c)
+/* special: one of those that had to be looked at; only then is a newline echoed as such. */
+static void plain_char(struct ldisc *ld, uint8_t c, bool special)
 {
 	if (has(ld, LX_ECHO)) {
-		if (c == '\n') {
+		if (c == '\n' && special) {
 			finish_erasing(ld);
 			echo_raw(ld, c);
 		} else {
@@ -276,18 +278,21 @@ static void plain_char(struct ldisc *ld, uint8_t c)
 static void receive_char(struct ldisc *ld, uint8_t c)
 {
 	uint32_t iflag = ld->t.c_iflag;
+	uint8_t typed;
 
 	if (iflag & LX_ISTRIP)
 		c &= 0x7f;
-	if ((iflag & LX_IUCLC) && has(ld, LX_IEXTEN) && c >= 'A' && c <= 'Z')
+	if ((iflag & LX_IUCLC) && has(ld, LX_IEXTEN) &&
+	    ((c >= 'A' && c <= 'Z') || (c >= 0xc0 && c <= 0xde && c != 0xd7)))
 		c = (uint8_t)(c + 32);
+	typed = c;
 	if (has(ld, LX_EXTPROC)) {
 		put(ld, c);
 		return;
 	}
 	if (ld->lnext) {
 		ld->lnext = false;
-		plain_char(ld, c);
+		plain_char(ld, c, false);
 		return;
 	}
 	if (iflag & LX_IXON) {
@@ -314,7 +319,7 @@ static void receive_char(struct ldisc *ld, uint8_t c)
 	}
 	if (has(ld, LX_ICANON) && canon_char(ld, c))
 		return;
-	plain_char(ld, c);
+	plain_char(ld, c, c != typed || has(ld, LX_ICANON));
 }
 
 /* ---- entry ---- */
@@ -340,12 +345,14 @@ size_t ldisc_receive(struct ldisc *ld, const uint8_t *buf, size_t n)
 	uint32_t out_before = ld->out_head;
 	size_t i;
 
+	ld->batch_column = ld->column;
+
 	for (i = 0; i < n && ldisc_receive_room(ld); i++) {
 		if (ld->in_head - ld->in_tail == LDISC_IN_SIZE && overflowing(ld))
 			ld->in_head--;
 		receive_char(ld, buf[i]);
 	}
-	if (!has(ld, LX_ICANON) && ld->in_head != ld->in_tail && i)
+	if (!ldisc_by_lines(ld) && ld->in_head != ld->in_tail && i)
 		ld->event(ld, LDISC_EV_INPUT);
 	if (ld->out_head != out_before)
 		ld->event(ld, LDISC_EV_OUTPUT);

@@ -139,7 +139,7 @@ static int64_t slave_read(struct file *f, struct uio *u, int64_t *pos, uint32_t 
 	err = tty_check_change(&p->tty, u->task, LX_SIGTTIN);
 	if (err)
 		return err;
-	if (p->ld.t.c_lflag & LX_ICANON) {
+	if (ldisc_by_lines(&p->ld)) {
 		if (!ldisc_readable(&p->ld, 1))
 			return -LX_EAGAIN;
 	} else if (!raw_ready(p, u, nonblock, &eof)) {
