@@ -5,6 +5,7 @@
 #include "sentry/vfs/file_io.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_poll.h"
 #include "syscalls/abi/lx_stat.h"
 #include "syscalls/syscall_args.h"
 
@@ -222,4 +223,37 @@ long sys_copy_file_range(struct task *t, const struct copy_file_range_args *a)
 		return 0;
 	r = file_copy_range(t, in, ipos.use, out, opos.use, len);
 	return pos_out(t, &opos, pos_out(t, &ipos, r));
+}
+
+/* Gifts and references are copies here: what the guest writes to the memory afterwards is not
+ * seen in the pipe, which the call does not promise. It moves what there is room for. */
+long sys_vmsplice(struct task *t, const struct vmsplice_args *a)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	struct uio u;
+	bool write;
+	int err;
+	long n;
+
+	if (a->flags & ~15u)
+		return -LX_EINVAL;
+	f = fd_file(t, a->fd, &err);
+	if (!f)
+		return err;
+	if (!(f->mode & (FMODE_READ | FMODE_WRITE)))
+		return -LX_EBADF;
+	write = f->mode & FMODE_WRITE;
+	err = uio_init_iov(&u, t, a->uiov, a->nr_segs);
+	if (err)
+		return err;
+	if (!u.resid)
+		n = 0;
+	else if (!file_is_pipe(f))
+		n = -LX_EBADF;
+	else
+		n = write ? file_write_once(t, f, &u, NULL, 0) : file_read_once(f, &u, NULL, 0);
+	uio_fini(&u);
+	if (n != -LX_EAGAIN || (a->flags & LX_SPLICE_F_NONBLOCK))
+		return n;
+	return file_wait(t, f, write ? LX_POLLOUT : LX_POLLIN);
 }

@@ -369,4 +369,38 @@ CASE(event_blocks, "eventfd2,fork")
 	CHECK_EQ(st, 0);
 }
 
+CASE(vmsplice_both_ways, "vmsplice,pipe")
+{
+	char a[] = "hello ", b[] = "world", in[16] = "", *big = aligned_alloc(4096, 1 << 20);
+	struct iovec v[2] = { { a, 6 }, { b, 5 } }, r[2] = { { in, 4 }, { in + 4, 12 } };
+	struct iovec all = { big, 1 << 20 };
+	int p[2], fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	memset(big, 'x', 1 << 20);
+	CHECK(!pipe(p));
+	CHECK_EQ(vmsplice(p[1], v, 2, 0), 11);
+	CHECK_EQ(vmsplice(p[0], r, 2, 0), 11);
+	CHECK(!strcmp(in, "hello world"));
+	CHECK_EQ(vmsplice(p[1], v, 0, 0), 0);
+	CHECK_ERR(vmsplice(p[0], r, 2, SPLICE_F_NONBLOCK), EAGAIN);
+	CHECK_ERR(vmsplice(p[1], v, 2, 64), EINVAL);
+	CHECK_ERR(vmsplice(fd, v, 2, 0), EBADF);
+	CHECK_ERR(vmsplice(999, v, 2, 0), EBADF);
+	CHECK_ERR(vmsplice(p[1], (void *)8, 2, 0), EFAULT);
+	CHECK_ERR(vmsplice(p[1], v, 2000, 0), EINVAL);
+	/* What there is room for, and then no more. */
+	CHECK_EQ(vmsplice(p[1], &all, 1, 0), 65536);
+	CHECK_ERR(vmsplice(p[1], v, 2, SPLICE_F_NONBLOCK), EAGAIN);
+	if (fork() == 0) {
+		usleep(20000);
+		_exit(read(p[0], big, 65536) != 65536);
+	}
+	CHECK_EQ(vmsplice(p[1], v, 2, 0), 11);
+	close(p[0]);
+	signal(SIGPIPE, SIG_IGN);
+	int st;
+	wait(&st);
+	CHECK_ERR(vmsplice(p[1], v, 2, 0), EPIPE);
+}
+
 MAIN()
