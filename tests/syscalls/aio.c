@@ -327,6 +327,20 @@ CASE(aio_interrupted, "io_getevents,io_pgetevents")
 	CHECK_ERR(syscall(SYS_io_pgetevents, c, 1, 1, &e, NULL, &ss), EINVAL);
 }
 
+CASE(aio_limit, "io_setup,io_destroy")
+{
+	aio_context_t c[20] = { 0 };
+	int n = 0;
+
+	while (n < 20 && !io_setup(8000, &c[n]))
+		n++;
+	CHECK_EQ(errno, EAGAIN);
+	CHECK_EQ(n, 65536 / 8000);
+	while (n--)
+		CHECK_EQ(syscall(SYS_io_destroy, c[n]), 0);
+	CHECK_EQ(io_setup(8000, &c[9]), 0);
+}
+
 CASE(aio_not_inherited, "io_setup,fork")
 {
 	aio_context_t c = 0;

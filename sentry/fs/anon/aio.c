@@ -15,6 +15,7 @@
 #include "syscalls/abi/lx_poll.h"
 
 #define POLL_QUEUES 4	/* wait queues that one file may have */
+#define MIN_CHARGE 64	/* a context is a host descriptor, however small it is */
 
 struct aio_ctx {
 	struct list link;	/* in aio_mm.contexts */
@@ -22,7 +23,7 @@ struct aio_ctx {
 	uint64_t size;		/* of the ring, bytes */
 	struct file *ring;	/* one reference */
 	uint32_t nr;		/* events the ring has room for, but for one */
-	uint32_t max;		/* asked for; counts against aio-max-nr */
+	uint32_t charge;	/* what it counts against aio-max-nr */
 	uint32_t tail;		/* next event to write */
 	uint32_t under_way;	/* polls */
 	struct waitq q;
@@ -246,7 +247,7 @@ static void ctx_free(struct aio_ctx *c)
 	reap(c, true);
 	waitq_fini(&c->q);
 	list_del_init(&c->link);
-	in_use -= c->max;
+	in_use -= c->charge;
 	file_put(c->ring);
 	free(c);
 }
@@ -289,11 +290,13 @@ int aio_setup(struct task *t, uint32_t max, uint64_t *id)
 	struct aio_mm *am;
 	struct aio_ctx *c;
 	uint64_t events = (uint64_t)max * 2 + 2;
+	uint32_t charge;
 	int err;
 
 	if (!max)
 		return -LX_EINVAL;
-	if (max > LX_AIO_MAX_NR - in_use)
+	charge = max < MIN_CHARGE ? MIN_CHARGE : max;
+	if (charge > LX_AIO_MAX_NR - in_use)
 		return -LX_EAGAIN;
 	am = contexts_of(t->mm);
 	c = am ? calloc(1, sizeof(*c)) : NULL;
@@ -302,7 +305,7 @@ int aio_setup(struct task *t, uint32_t max, uint64_t *id)
 	c->size = (sizeof(struct lx_aio_ring) + events * sizeof(struct lx_io_event) +
 		   LX_PAGE_SIZE - 1) & ~(LX_PAGE_SIZE - 1);
 	c->nr = (uint32_t)((c->size - sizeof(struct lx_aio_ring)) / sizeof(struct lx_io_event));
-	c->max = max;
+	c->charge = charge;
 	waitq_init(&c->q);
 	list_init(&c->polls);
 	err = shmem_file_new(t->k, t->cred, "[aio]", c->size, 0600, &c->ring);
@@ -315,7 +318,7 @@ int aio_setup(struct task *t, uint32_t max, uint64_t *id)
 		free(c);
 		return err;
 	}
-	in_use += max;
+	in_use += charge;
 	list_push_back(&am->contexts, &c->link);
 	*id = c->id;
 	return 0;
