@@ -77,9 +77,9 @@ static long do_getdents(struct task *t, int fd, struct uaddr out, uint32_t count
 	d.buf = buf;
 	start = f->pos;
 	err = f->ops->readdir(f, &d.c);
+	fsnotify_dentry(f->path.dentry, LX_IN_ACCESS);
 	if (d.used == 0)
 		return err ? err : d.too_small ? -LX_EINVAL : 0;
-	fsnotify_dentry(f->path.dentry, LX_IN_ACCESS);
 	if (copy_out(t, out, buf, d.used)) {
 		f->pos = start;
 		return -LX_EFAULT;

@@ -34,8 +34,10 @@ void dentry_removed(struct dentry *d, bool is_dir)
 {
 	struct inode *dir = d->parent->inode, *i = d->inode;
 
-	if (is_dir)
+	if (is_dir) {
 		i->nlink = 0;
+		dcache_prune(d);
+	}
 	if (fsnotify_marks) {
 		if (!is_dir)
 			fsnotify(i, LX_IN_ATTRIB, NULL, 0);

@@ -18,7 +18,7 @@ rc=0
 
 wanted() { [ ${#want[@]} = 0 ] || [[ " ${want[*]} " == *" $1 "* ]]; }
 result() { # status, name
-  if [ "$1" = 0 ]; then echo "ok files/$2"; else echo "FAIL files/$2"; rc=1; fi
+  if [ "$1" = 0 ]; then echo "ok app/$2"; else echo "FAIL app/$2"; rc=1; fi
 }
 # Runs the script in a directory of its own, natively and with that directory shared (the
 # gofer), in the sandbox's root (the overlay) and on its tmpfs; the output must be the same.
@@ -42,7 +42,7 @@ same() { # name, script; $F: number of files, $T: a tree
     diff "$work/want" "$work/got" >"$work/diff"
     result $? "$name-$place"
     head -20 "$work/diff"
-    leaks_after "files/$name" || rc=1
+    leaks_after "app/$name" || rc=1
   done
   cd / && rm -rf "$work/native" "$work/rw"
 }
@@ -96,7 +96,7 @@ TXT
   result $? package
   [ ! -e /usr/bin/runsc-test-hello ] && [ ! -e /var/lib/runsc-test-hello ]
   result $? package-stays-inside
-  leaks_after files/package || rc=1
+  leaks_after app/package || rc=1
 }
 package
 
@@ -122,7 +122,7 @@ sqlite() {
     /usr/bin/python3 "$here/sqlite_writers.py" "$work/db/x.db" --check "$work/acked" >"$work/got" 2>&1
     [ $? = 0 ] || { cat "$work/got" "$work/err" | head -10; false; }
     result $? "sqlite-killed-$turn"
-    leaks_after files/sqlite || rc=1
+    leaks_after app/sqlite || rc=1
   done
 }
 sqlite

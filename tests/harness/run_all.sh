@@ -3,17 +3,17 @@
 # "skip NAME" lines; the last line is "N passed, N failed, N skipped".
 #
 #   --fast        leave out the slow parts (runtimes, engines, asan)
-#   --long        stress for ten minutes, on the asan build too
+#   --long        stress for ten minutes, on the asan build too; 50,000 files, all of /usr
 #   --only PART   one part: build lint unit platform gofer guest hostile oci fs files app
 #                 stress runtimes engines asan
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 top=$PWD
-only= fast= stress_seconds=15
+only= fast= stress_seconds=15 files_long=
 while [ $# -gt 0 ]; do
   case $1 in
   --fast) fast=1 ;;
-  --long) stress_seconds=600 ;;
+  --long) stress_seconds=600 files_long=--long ;;
   --only) only=${2:?--only needs a part}; shift ;;
   *) echo "dev test: unknown option $1; see ./dev help" >&2; exit 1 ;;
   esac
@@ -96,6 +96,7 @@ p_app() {
   tests/app/run.sh "$top/build-debug/runsc"
   tests/app/strace.py "$top/build-debug/runsc"
   tests/app/debug.sh "$top/build-debug/runsc"
+  tests/app/files.sh "$top/build-debug/runsc" $files_long
 }
 p_files() { tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files; }
 p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds" 10; }
