@@ -69,6 +69,11 @@ enum plat_cmd_op {
 	PLAT_CMD_SET_FS,   /* base: arch_prctl(ARCH_SET_FS) */
 	PLAT_CMD_SET_GS,   /* base */
 	PLAT_CMD_CLONE,	   /* child: made by plat_thread_new() */
+	PLAT_CMD_CMPXCHG,  /* addr, expected, desired: an aligned 32-bit word, atomically; fails
+			    * with -EAGAIN when it differs. Must be writable: MADV_POPULATE_WRITE
+			    * before it says whether it is */
+	PLAT_CMD_GETCPU,   /* addresses of two 32-bit words or 0: getcpu(2) */
+	PLAT_CMD_MEMBARRIER, /* cmd: membarrier(2) for this address space */
 };
 
 struct plat_cmd {
@@ -123,6 +128,7 @@ struct plat_caps {
 	bool wait_killable;	/* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19) */
 	bool direct;		/* partial traps are in use: needs 6.18 or 6.12.53 */
 	bool recv_hangup;	/* NOTIF_RECV ends when the last user is gone (6.11) */
+	uint32_t membarrier;	/* the host's answer to MEMBARRIER_CMD_QUERY */
 	size_t xstate_size;	/* bytes of a signal frame's XSAVE area incl. magic */
 	uint64_t vdso_start, vdso_end, vvar_start, vvar_end; /* in every new stub */
 };
@@ -177,10 +183,10 @@ int plat_write(struct plat_as *as, uint64_t addr, const void *buf, size_t len);
 long plat_read_partial(struct plat_as *as, uint64_t addr, void *buf, size_t len);
 long plat_write_partial(struct plat_as *as, uint64_t addr, const void *buf, size_t len);
 
-/* Atomic 32-bit access for futexes and robust lists. expected: in/out.
+/* Compare and swap of 32 bits for futexes and robust lists. expected: in/out.
  * 0 when swapped, -EAGAIN when *expected differed (and is updated), -EFAULT. [any]
- * (May be implemented by read+write when the platform cannot map the word; then
- * it is documented as not atomic against running guest threads.) */
+ * A read and a write, not atomic against running guest threads: only for words that
+ * those leave alone. PLAT_CMD_CMPXCHG is the other kind. */
 int plat_cmpxchg32(struct plat_as *as, uint64_t addr, uint32_t *expected, uint32_t desired);
 
 /* CPU time used by the stub in nanoseconds so far. [any] */

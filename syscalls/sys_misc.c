@@ -9,6 +9,7 @@
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "syscalls/abi/lx_cap.h"
+#include "syscalls/abi/lx_membarrier.h"
 #include "syscalls/abi/lx_prctl.h"
 #include "syscalls/abi/lx_random.h"
 #include "syscalls/abi/lx_sysinfo.h"
@@ -97,23 +98,37 @@ long sys_sysinfo(struct task *t, const struct sysinfo_args *a)
 	return copy_out(t, a->info, &si, sizeof(si));
 }
 
+/* Only the thread itself can tell where it runs. The addresses are its own memory. */
 long sys_getcpu(struct task *t, const struct getcpu_args *a)
 {
-	const uint32_t cpu = 0, node = 0;
-
-	/* Rarely asked this way: the vDSO answers without a call. */
-	if (a->cpup.v != 0 && copy_out(t, a->cpup, &cpu, sizeof(cpu)))
+	if (a->cpup.v > PLAT_GUEST_MAX - sizeof(uint32_t) ||
+	    a->nodep.v > PLAT_GUEST_MAX - sizeof(uint32_t))
 		return -LX_EFAULT;
-	if (a->nodep.v != 0 && copy_out(t, a->nodep, &node, sizeof(node)))
-		return -LX_EFAULT;
-	return 0;
+	return task_do_last(t, (struct plat_cmd){ .op = PLAT_CMD_GETCPU, .fd = -1,
+						  .a = { a->cpup.v, a->nodep.v } });
 }
 
-/* Nothing is supported, and QUERY says so. */
+/* The threads of a process are threads of one host process: the host's barrier is theirs,
+ * and it remembers who registered. */
 long sys_membarrier(struct task *t, const struct membarrier_args *a)
 {
-	(void)t;
-	return a->cmd == 0 && a->flags == 0 ? 0 : -LX_EINVAL;
+	const uint32_t known = LX_MEMBARRIER_CMD_GLOBAL | LX_MEMBARRIER_CMD_GLOBAL_EXPEDITED |
+			       LX_MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED |
+			       LX_MEMBARRIER_CMD_PRIVATE_EXPEDITED |
+			       LX_MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED |
+			       LX_MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE |
+			       LX_MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE;
+	const uint32_t offered = known & plat_caps(t->k->plat)->membarrier;
+	const uint32_t cmd = (uint32_t)a->cmd;
+
+	if (a->flags)
+		return -LX_EINVAL;
+	if (cmd == LX_MEMBARRIER_CMD_QUERY)
+		return (long)offered;
+	if ((cmd & (cmd - 1)) || !(cmd & offered))
+		return -LX_EINVAL;
+	return task_do_last(t, (struct plat_cmd){ .op = PLAT_CMD_MEMBARRIER, .fd = -1,
+						  .a = { cmd } });
 }
 
 /* ---- randomness ---- */

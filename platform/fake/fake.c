@@ -194,6 +194,9 @@ static int run_cmd(struct fake *f, struct plat_thread *th, const struct plat_cmd
 		enqueue(f, c->child);
 		return 0;
 	case PLAT_CMD_MREMAP:
+	case PLAT_CMD_CMPXCHG:
+	case PLAT_CMD_GETCPU:
+	case PLAT_CMD_MEMBARRIER:
 	default:
 		return -ENOSYS;
 	}

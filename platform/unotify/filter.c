@@ -2,7 +2,7 @@
  *
  *   from outside the stub's code:  a call of the direct set -> notification; every other
  *                 number, every foreign architecture and x32 -> SIGSYS (the stub's handler)
- *   from inside:  a few memory calls and waiting on a futex run; clone and the hand-over
+ *   from inside:  a few memory calls, barriers and waiting on a futex run; clone and the hand-over
  *                 call go to the sentry; all else kills the process
  *
  * The stub's code lies within one 4 GiB block, so one comparison of the upper half
@@ -105,7 +105,7 @@ static void from_stub(struct prog *p)
 	static const uint32_t allowed[] = { SYS_rt_sigreturn, SYS_mmap,	      SYS_munmap,
 					    SYS_mprotect,     SYS_mremap,     SYS_madvise,
 					    SYS_arch_prctl,   SYS_sigaltstack, SYS_close,
-					    SYS_exit };
+					    SYS_exit,	      SYS_getcpu,     SYS_membarrier };
 
 	load(p, offsetof(struct seccomp_data, arch));
 	jump(p, BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);

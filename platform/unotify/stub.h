@@ -17,6 +17,7 @@
 #define STUB_SLOTS_OFF 0x100000UL      /* chunk places, relative to the region */
 #define STUB_REGION_SIZE (STUB_SLOTS_OFF + STUB_CHUNKS * STUB_CHUNK_SIZE)
 
+#define STUB_CMPXCHG_NR 0x5254	       /* a command that is no call: compare and swap */
 #define STUB_MAGIC_NR 0x5253	       /* the hand-over call: no Linux call has it */
 /* Not a real-time signal: those are queued, and sending one can fail for want of room. */
 #define STUB_KICK_SIGNAL 23 /* SIGURG */

@@ -58,6 +58,7 @@ static bool calls_made_once(void)
 int unotify_probe_flags(unsigned *out_flags, struct plat_caps *caps)
 {
 	unsigned flags = SECCOMP_FILTER_FLAG_NEW_LISTENER;
+	long barriers;
 
 	caps->wait_killable = false;
 	if (syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER,
@@ -68,6 +69,8 @@ int unotify_probe_flags(unsigned *out_flags, struct plat_caps *caps)
 	}
 	caps->sync_wakeup = kernel_at_least(6, 6);
 	caps->recv_hangup = kernel_at_least(6, 11);
+	barriers = syscall(SYS_membarrier, 0 /* MEMBARRIER_CMD_QUERY */, 0, 0);
+	caps->membarrier = barriers > 0 ? (uint32_t)barriers : 0;
 	caps->direct = caps->wait_killable && calls_made_once();
 	*out_flags = flags;
 	return caps->wait_killable ? 0 : -ENOSYS;

@@ -197,6 +197,15 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 		case PLAT_CMD_CLONE:
 			emit_clone(b, i, c->child);
 			break;
+		case PLAT_CMD_CMPXCHG:
+			emit(b, i, STUB_CMPXCHG_NR, a[0], a[1], a[2], 0, 0, 0);
+			break;
+		case PLAT_CMD_GETCPU:
+			emit(b, i, SYS_getcpu, a[0], a[1], 0, 0, 0, 0);
+			break;
+		case PLAT_CMD_MEMBARRIER:
+			emit(b, i, SYS_membarrier, a[0], 0, 0, 0, 0, 0);
+			break;
 		default:
 			BUG();
 		}

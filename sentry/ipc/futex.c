@@ -311,42 +311,55 @@ static int32_t sign_extend12(uint32_t v)
 	return (int32_t)(v << 20) >> 20;
 }
 
-/* Change the word as the operation says; *out_old: what it was. */
-static int apply_op(struct mm *mm, uint64_t addr, uint32_t enc, uint32_t *out_old)
+static int op_result(uint32_t old, uint32_t enc, uint32_t *out)
 {
-	uint32_t op = (enc >> 28) & 7, old, new;
 	uint32_t arg = (uint32_t)sign_extend12((enc >> 12) & 0xfff);
-	int err;
 
 	if ((enc >> 28) & LX_FUTEX_OP_OPARG_SHIFT)
 		arg = 1u << (arg & 31);
-	err = mm_load32(mm, addr, &old);
+	switch ((enc >> 28) & 7) {
+	case LX_FUTEX_OP_SET:
+		*out = arg;
+		return 0;
+	case LX_FUTEX_OP_ADD:
+		*out = old + arg;
+		return 0;
+	case LX_FUTEX_OP_OR:
+		*out = old | arg;
+		return 0;
+	case LX_FUTEX_OP_ANDN:
+		*out = old & ~arg;
+		return 0;
+	case LX_FUTEX_OP_XOR:
+		*out = old ^ arg;
+		return 0;
+	default:
+		return -LX_ENOSYS;
+	}
+}
+
+/* Change the word as the operation says; *out_old: what it was. -LX_ERAN: pass on, to come
+ * here again. */
+static int apply_op(struct task *t, uint64_t addr, uint32_t enc, uint32_t *out_old)
+{
+	uint32_t old, new;
+	int err;
+
+	if (task_cmpxchg_result(t, &err)) {
+		*out_old = (uint32_t)t->restart.scratch[0];
+		if (err != -LX_EAGAIN)
+			return err;
+	}
+	err = mm_load32(t->mm, addr, &old);
+	if (!err)
+		err = op_result(old, enc, &new);
 	if (err)
 		return err;
-	do {
-		switch (op) {
-		case LX_FUTEX_OP_SET:
-			new = arg;
-			break;
-		case LX_FUTEX_OP_ADD:
-			new = old + arg;
-			break;
-		case LX_FUTEX_OP_OR:
-			new = old | arg;
-			break;
-		case LX_FUTEX_OP_ANDN:
-			new = old & ~arg;
-			break;
-		case LX_FUTEX_OP_XOR:
-			new = old ^ arg;
-			break;
-		default:
-			return -LX_ENOSYS;
-		}
-		err = mm_cmpxchg32(mm, addr, &old, new);
-	} while (err == -LX_EAGAIN);
 	*out_old = old;
-	return err;
+	if (new == old)
+		return 0;
+	t->restart.scratch[0] = old;
+	return (int)task_cmpxchg(t, addr, old, new);
 }
 
 static int compare_op(uint32_t old, uint32_t enc)
@@ -383,7 +396,7 @@ long futex_wake_op(struct task *t, uint64_t addr, uint64_t addr2, bool shared, i
 	if (!err)
 		err = futex_key_of(t->mm, addr2, shared, &key2, &inode);
 	if (!err)
-		err = apply_op(t->mm, addr2, op, &old);
+		err = apply_op(t, addr2, op, &old);
 	if (err)
 		return err;
 	r = compare_op(old, op);
@@ -399,7 +412,8 @@ long futex_wake_op(struct task *t, uint64_t addr, uint64_t addr2, bool shared, i
 
 /* ---- robust lists ---- */
 
-/* A mutex whose holder died: mark it and wake one who waits. */
+/* A mutex whose holder died: mark it and wake one who waits. Threads can only add the waiters
+ * bit meanwhile, and before they sleep they look at the word again. */
 static int robust_death(struct task *t, uint64_t addr, bool pi, bool pending_op)
 {
 	uint32_t now, want;

@@ -38,7 +38,9 @@ void futex_pi_enqueue(struct futex_waiter *w, const struct futex_key *key, struc
 	list_push_back(&pi_waiters, &w->pi_node);
 }
 
-/* Give the word to the first waiter, or free it. add: bits to set (OWNER_DIED). */
+/* Give the word to the first waiter, or free it. add: bits to set (OWNER_DIED). Only its
+ * owner, who is here, could change it meanwhile, or announce a waiter: that one comes here
+ * and looks again. */
 static int hand_over(struct task *t, uint64_t addr, const struct futex_key *key, uint32_t add)
 {
 	struct futex_waiter *w = first_waiter(key, NULL), *more;
@@ -69,37 +71,35 @@ static int hand_over(struct task *t, uint64_t addr, const struct futex_key *key,
 }
 
 /* Take the word for `to` if it is free, else announce a waiter in it. t: through whose
- * memory. waiters: others will wait. 0: taken; -LX_EAGAIN: wait, *out_owner holds it. */
+ * memory. waiters: others will wait. 0: taken; -LX_EAGAIN: wait, *out_owner holds it;
+ * -LX_ERAN: pass on, to come here again. */
 static int acquire(struct task *t, const struct task *to, uint64_t addr,
 		   const struct futex_key *key, bool try_only, bool waiters, int *out_owner)
 {
 	uint32_t now, want, tid = (uint32_t)to->tid;
 	struct task *owner;
-	int err = mm_load32(t->mm, addr, &now);
+	int err;
 
+	if (task_cmpxchg_result(t, &err) && err == -LX_EFAULT)
+		return err;
+	err = mm_load32(t->mm, addr, &now);
 	if (err)
 		return err;
-	for (;;) {
-		if ((now & LX_FUTEX_TID_MASK) == tid)
-			return -LX_EDEADLK;
-		if ((now & LX_FUTEX_TID_MASK) == 0) {
-			want = (now & LX_FUTEX_OWNER_DIED) | tid;
-			if (waiters || first_waiter(key, NULL) != NULL)
-				want |= LX_FUTEX_WAITERS;
-		} else {
-			want = now | LX_FUTEX_WAITERS;
-		}
-		if (try_only && (now & LX_FUTEX_TID_MASK) != 0)
-			return -LX_EAGAIN;
-		err = mm_cmpxchg32(t->mm, addr, &now, want);
-		if (err == 0)
-			break;
-		if (err != -LX_EAGAIN)
-			return err;
-	}
+	if ((now & LX_FUTEX_TID_MASK) == tid)
+		return -LX_EDEADLK;
+	/* Until the bit is there, threads take and free the lock by themselves; with it, all
+	 * of them ask us, and the word changes here only. */
+	if (!(now & LX_FUTEX_WAITERS))
+		return (int)task_cmpxchg(t, addr, now, now | LX_FUTEX_WAITERS);
 	*out_owner = (int)(now & LX_FUTEX_TID_MASK);
-	if (*out_owner == 0)
-		return 0;
+	if (*out_owner == 0) {
+		want = (now & LX_FUTEX_OWNER_DIED) | tid;
+		if (waiters || first_waiter(key, NULL) != NULL)
+			want |= LX_FUTEX_WAITERS;
+		return mm_cmpxchg32(t->mm, addr, &now, want);
+	}
+	if (try_only)
+		return -LX_EAGAIN;
 	owner = task_lookup(t->k, *out_owner);
 	if (owner == NULL)
 		return -LX_ESRCH;

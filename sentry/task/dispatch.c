@@ -11,6 +11,7 @@
 #include "sentry/mm/mm.h"
 #include "sentry/seccomp/seccomp.h"
 #include "sentry/task/task_impl.h"
+#include "syscalls/abi/lx_mman.h"
 #include "syscalls/abi/lx_signal.h"
 #include "syscalls/abi/syscall_table.h"
 
@@ -174,6 +175,7 @@ static bool serve_syscall(struct task *t)
 		free_restart(t);
 	memset(&t->restart, 0, sizeof(t->restart));
 	t->restart_fn = NULL;
+	t->atomic.state = ATOMIC_NONE;
 	t->sysno = r->rax;
 	t->sysargs[0] = r->rdi;
 	t->sysargs[1] = r->rsi;
@@ -235,6 +237,72 @@ static bool serve_batch_failure(struct task *t, const struct plat_trap *tr)
 	return task_to_guest(t, r, false);
 }
 
+/* ---- what a handler asks its own thread to do ---- */
+
+static void look_again(struct task *t)
+{
+	(void)t; /* the KICK only brought all registers: the handler is run again */
+}
+
+static void cmpxchg_done(struct task *t)
+{
+	t->atomic.state = ATOMIC_DONE;
+	t->atomic.result = 0;
+}
+
+long task_cmpxchg(struct task *t, uint64_t addr, uint32_t expected, uint32_t desired)
+{
+	if (addr % sizeof(uint32_t) || addr >= PLAT_GUEST_MAX)
+		return -LX_EFAULT;
+	if (t->partial) {
+		t->regs->rax = 0;
+		t->kick_fn = look_again;
+		return -LX_ERAN;
+	}
+	/* A word that cannot be written must not fault in the stub. If another thread unmaps
+	 * it right now, that ends their process. */
+	BUG_ON(!plat_batch_add(&t->batch,
+			       (struct plat_cmd){ .op = PLAT_CMD_MADVISE, .fd = -1,
+						  .a = { addr & ~(LX_PAGE_SIZE - 1), LX_PAGE_SIZE,
+							 LX_MADV_POPULATE_WRITE } }));
+	BUG_ON(!plat_batch_add(&t->batch, (struct plat_cmd){ .op = PLAT_CMD_CMPXCHG, .fd = -1,
+							     .a = { addr, expected, desired } }));
+	t->atomic.state = ATOMIC_ORDERED;
+	t->kick_fn = cmpxchg_done;
+	return -LX_ERAN;
+}
+
+bool task_cmpxchg_result(struct task *t, int *out)
+{
+	if (t->atomic.state != ATOMIC_DONE)
+		return false;
+	t->atomic.state = ATOMIC_NONE;
+	*out = t->atomic.result;
+	return true;
+}
+
+static bool cmpxchg_failed(struct task *t, int error)
+{
+	t->batch.count = 0;
+	t->kick_fn = NULL;
+	t->atomic.state = ATOMIC_DONE;
+	t->atomic.result = error == -LX_EAGAIN ? error : -LX_EFAULT;
+	return t->killed ? die(t) : run_call(t);
+}
+
+static void last_failed(struct task *t, int index, int error)
+{
+	(void)index;
+	t->regs->rax = (uint64_t)(long)error;
+}
+
+long task_do_last(struct task *t, struct plat_cmd cmd)
+{
+	BUG_ON(!plat_batch_add(&t->batch, cmd));
+	t->batch_done = last_failed;
+	return 0;
+}
+
 static bool serve_started(struct task *t)
 {
 	t->started = true;
@@ -282,6 +350,7 @@ static bool serve(struct task *t, const struct plat_trap *tr)
 	if (tr->kind != PLAT_TRAP_BATCH && !t->aside.due) {
 		/* It was run. */
 		t->batch.count = 0;
+		t->batch_done = NULL;
 		if (t->cloning && tr->kind != PLAT_TRAP_DIED)
 			clone_settled(t);
 	}
@@ -295,7 +364,8 @@ static bool serve(struct task *t, const struct plat_trap *tr)
 	case PLAT_TRAP_STARTED:
 		return serve_started(t);
 	case PLAT_TRAP_BATCH:
-		return serve_batch_failure(t, tr);
+		return t->atomic.state == ATOMIC_ORDERED ? cmpxchg_failed(t, tr->error)
+							 : serve_batch_failure(t, tr);
 	case PLAT_TRAP_DIED:
 		return serve_died(t, tr);
 	}

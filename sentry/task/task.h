@@ -157,6 +157,10 @@ struct task {
 		long result;
 		uint64_t rax;
 	} aside;
+	struct {			/* task_cmpxchg() */
+		enum { ATOMIC_NONE, ATOMIC_ORDERED, ATOMIC_DONE } state;
+		int result;
+	} atomic;
 	void (*kick_fn)(struct task *t); /* what the KICK asked for by kick_after does */
 	struct task *cloning;		/* one reference: child of the batch under way */
 	int cloning_pidfd;		/* fd to be closed if that fails, or -1 */
@@ -266,6 +270,16 @@ long task_exit(struct task *t, int status);
 long tgroup_exit(struct task *t, int status);
 /* SIGKILL every process of the sandbox (or all but pid 1). Kernel lock held. */
 void kernel_kill_all(struct kernel *k, bool spare_init);
+
+/* For handlers: compare and swap an aligned word of guest memory, atomically, by the calling
+ * thread itself. -LX_ERAN: pass it on; the handler is run again from the top, finds out
+ * with task_cmpxchg_result() and takes another look at the word. -LX_EFAULT. */
+long task_cmpxchg(struct task *t, uint64_t addr, uint32_t expected, uint32_t desired);
+/* Did one come back? Then *out is 0, -LX_EAGAIN (the word differed) or -LX_EFAULT. Once. */
+bool task_cmpxchg_result(struct task *t, int *out);
+/* For handlers: have the calling thread do cmd last thing before the guest goes on. If the
+ * host refuses, its error is the call's result. Pass on what is returned (0). */
+long task_do_last(struct task *t, struct plat_cmd cmd);
 
 /* Make a task that runs guest code trap soon (signals, exit). */
 void task_interrupt(struct task *t);

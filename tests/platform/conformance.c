@@ -8,6 +8,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -332,6 +333,38 @@ static bool t_lend_fd(struct plat *p)
 	CHECK(plat_read(c->as, DATA + 0x10000, buf, 6) == 0 && !strcmp(buf, "hello"));
 	CHECK(plat_write(c->as, DATA + 0x10000, buf, 6) == -EFAULT);
 	close(fd);
+	drop(c);
+	return ok;
+}
+
+static bool t_cmpxchg(struct plat *p)
+{
+	struct ctx *c = boot(p, code_getppid, LEN(code_getppid));
+	struct plat_cmd cmd = { .op = PLAT_CMD_CMPXCHG, .fd = -1, .a = { DATA + 8, 0, 7 } };
+	struct plat_cmd touch = { .op = PLAT_CMD_MADVISE, .fd = -1,
+				  .a = { CODE + 0x100000, 4096, MADV_POPULATE_WRITE } };
+	struct plat_batch b = { 0 };
+	struct plat_trap t = { 0 };
+	uint32_t v = 0;
+	bool ok = true;
+
+	if (!c)
+		return false;
+	plat_batch_add(&b, cmd);
+	plat_batch_add(&b, cmd); /* it is no longer 0 */
+	plat_resume(c->th, &b);
+	CHECK(next(c, &t) && t.kind == PLAT_TRAP_BATCH && t.index == 1 && t.error == -EAGAIN);
+	CHECK(plat_read(c->as, DATA + 8, &v, 4) == 0 && v == 7);
+	cmd.a[0] = CODE + 0x100000;
+	plat_batch_add(&b, touch);
+	plat_batch_add(&b, cmd); /* not mapped: not reached */
+	plat_resume(c->th, &b);
+	CHECK(next(c, &t) && t.kind == PLAT_TRAP_BATCH && t.index == 0 && t.error == -ENOMEM);
+	plat_batch_add(&b, (struct plat_cmd){ .op = PLAT_CMD_GETCPU, .fd = -1,
+					      .a = { DATA + 16, DATA + 20 } });
+	plat_resume(c->th, &b);
+	CHECK(next(c, &t) && t.kind == PLAT_TRAP_SYSCALL);
+	CHECK(plat_read(c->as, DATA + 16, &v, 4) == 0 && v < (uint32_t)get_nprocs_conf());
 	drop(c);
 	return ok;
 }
@@ -665,7 +698,7 @@ static const struct {
 } cases[] = {
 	{ "syscall", t_syscall, false }, { "fault", t_fault, false }, { "divide", t_div, false },
 	{ "int80", t_int80, false }, { "kick", t_kick, false }, { "fpu", t_fpu, true }, { "memory", t_memory, false },
-	{ "lend_fd", t_lend_fd, false }, { "fork", t_fork, false }, { "thread", t_thread, false },
+	{ "lend_fd", t_lend_fd, false }, { "cmpxchg", t_cmpxchg, true }, { "fork", t_fork, false }, { "thread", t_thread, false },
 	{ "many_threads", t_many_threads, false }, { "wrong_call", t_wrong_call, false }, { "died", t_died, true },
 	{ "storm", t_storm, false }, { "partial", t_partial, true },
 	{ "partial_kick", t_partial_kick, true }, { "kick_storm", t_kick_storm, true },

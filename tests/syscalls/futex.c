@@ -709,6 +709,102 @@ CASE(pi_robust_stress, "futex,set_robust_list")
 	CHECK_EQ(pthread_mutex_lock(st_mutex), EOWNERDEAD);
 }
 
+/* Thread n of a race: on a CPU of its own, if there are enough. */
+static void race_on(int n)
+{
+	cpu_set_t have, one;
+
+	CPU_ZERO(&one);
+	sched_getaffinity(0, sizeof(have), &have);
+	for (int i = 0; i < CPU_SETSIZE; i++)
+		if (CPU_ISSET(i, &have) && n-- == 0)
+			CPU_SET(i, &one);
+	if (CPU_COUNT(&one))
+		sched_setaffinity(0, sizeof(one), &one);
+}
+
+/* The lock word changes hands without and with the kernel: no holder is lost, none is
+ * doubled. */
+static void *pi_racer(void *arg)
+{
+	uint32_t tid = (uint32_t)syscall(SYS_gettid);
+
+	race_on((int)(intptr_t)arg);
+	for (int i = 0; i < 4000; i++) {
+		uint32_t want = 0, mine = tid;
+
+		if (!__atomic_compare_exchange_n(&pi_word, &want, tid, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
+			CHECK_EQ(futex(&pi_word, FUTEX_LOCK_PI_PRIVATE, 0, NULL, NULL, 0), 0);
+		CHECK_EQ(pi_word & FUTEX_TID_MASK, tid);
+		pi_out++;
+		if (!__atomic_compare_exchange_n(&pi_word, &mine, 0, false, __ATOMIC_SEQ_CST,
+						 __ATOMIC_SEQ_CST))
+			CHECK_EQ(futex(&pi_word, FUTEX_UNLOCK_PI_PRIVATE, 0, NULL, NULL, 0), 0);
+	}
+	return arg;
+}
+
+CASE(pi_races, "futex")
+{
+	pthread_t t[4];
+
+	for (int i = 0; i < 4; i++)
+		CHECK_EQ(pthread_create(&t[i], NULL, pi_racer, (void *)(intptr_t)(i % 2)), 0);
+	for (int i = 0; i < 4; i++)
+		pthread_join(t[i], NULL);
+	CHECK_EQ(pi_out, 16000);
+	CHECK_EQ(pi_word, 0);
+}
+
+static volatile int adding = 1;
+
+static void *adder(void *arg)
+{
+	uint32_t *n = arg;
+
+	race_on(1);
+	while (adding) {
+		__atomic_fetch_add(&word2, 1, __ATOMIC_SEQ_CST);
+		++*n;
+	}
+	return NULL;
+}
+
+/* FUTEX_WAKE_OP is one atomic step among those of other threads. */
+CASE(wake_op_races, "futex")
+{
+	static uint32_t added;
+	pthread_t t;
+	uint32_t n = 0;
+
+	CHECK_EQ(pthread_create(&t, NULL, adder, &added), 0);
+	while (word2 == 0)
+		sched_yield();
+	race_on(0);
+	for (struct timespec end = mono_plus(300), now; n < 3000; n++) {
+		CHECK_EQ(futex(&word, FUTEX_WAKE_OP_PRIVATE, 1, (void *)1UL, &word2,
+			       FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0)), 0);
+		clock_gettime(CLOCK_MONOTONIC, &now);
+		if (now.tv_sec > end.tv_sec ||
+		    (now.tv_sec == end.tv_sec && now.tv_nsec > end.tv_nsec))
+			break;
+	}
+	adding = 0;
+	pthread_join(t, NULL);
+	CHECK_EQ(word2, added + n + (n < 3000));
+}
+
+CASE(atomic_on_bad_memory, "futex")
+{
+	volatile uint32_t *ro = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	CHECK_ERR(futex(ro, FUTEX_LOCK_PI, 0, NULL, NULL, 0), EFAULT);
+	CHECK_ERR(futex(&word, FUTEX_WAKE_OP, 1, (void *)1UL, ro,
+			FUTEX_OP(FUTEX_OP_ADD, 1, FUTEX_OP_CMP_EQ, 0)), EFAULT);
+	CHECK_ERR(futex((void *)8, FUTEX_LOCK_PI, 0, NULL, NULL, 0), EFAULT);
+}
+
 static pthread_mutex_t cv_mutex = PTHREAD_MUTEX_INITIALIZER;
 static pthread_cond_t cv = PTHREAD_COND_INITIALIZER;
 static int tokens, taken;

@@ -268,6 +268,20 @@ CASE(which_cpu, "getcpu")
 	CHECK_EQ(syscall(SYS_getcpu, &cpu, &node, NULL), 0);
 	CHECK(cpu < 4096 && node < 1024);
 	CHECK_EQ(syscall(SYS_getcpu, NULL, NULL, NULL), 0);
+	for (int i = 0; i < CPU_SETSIZE; i++) {
+		cpu_set_t one, was;
+
+		/* Where one is bound to, one is. */
+		CPU_ZERO(&one);
+		CPU_SET(i, &one);
+		sched_getaffinity(0, sizeof(was), &was);
+		if (!CPU_ISSET(i, &was) || sched_setaffinity(0, sizeof(one), &one))
+			continue;
+		CHECK_EQ(syscall(SYS_getcpu, &cpu, NULL, NULL), 0);
+		CHECK_EQ(cpu, i);
+		CHECK_EQ(sched_getcpu(), i);
+		sched_setaffinity(0, sizeof(was), &was);
+	}
 	CHECK_ERR(syscall(SYS_getcpu, bad, NULL, NULL), EFAULT);
 }
 

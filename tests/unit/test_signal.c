@@ -217,6 +217,20 @@ int mm_cmpxchg32(struct mm *m, uint64_t a, uint32_t *exp, uint32_t want)
 	}
 	return mm_copy_out(m, a, &want, 4);
 }
+long task_cmpxchg(struct task *t, uint64_t a, uint32_t exp, uint32_t want)
+{
+	t->atomic.state = ATOMIC_DONE;
+	t->atomic.result = mm_cmpxchg32(t->mm, a, &exp, want);
+	return -LX_ERAN;
+}
+bool task_cmpxchg_result(struct task *t, int *out)
+{
+	bool done = t->atomic.state == ATOMIC_DONE;
+
+	t->atomic.state = ATOMIC_NONE;
+	*out = t->atomic.result;
+	return done;
+}
 bool mm_next_vma(struct mm *m, uint64_t a, struct vma_info *out)
 {
 	(void)m;
@@ -703,22 +717,30 @@ Test(signal, futex_wait_wake_requeue)
 	cr_assert_eq(futex_wake(&tasks[0], a, false, 1, ~0u), 0);
 }
 
+/* As the dispatcher does: run again when the thread has changed the word. */
+static long lock_pi(struct task *t, uint64_t a)
+{
+	long r = futex_lock_pi(t, a, false, UINT64_MAX, false);
+
+	return r == -LX_ERAN ? futex_lock_pi(t, a, false, UINT64_MAX, false) : r;
+}
+
 Test(signal, futex_pi_and_robust)
 {
 	const uint64_t a = MEM_BASE + 64, head = MEM_BASE + 256, node = MEM_BASE + 512;
 	struct lx_robust_list_head h = { node, 16, 0 };
 
 	put32(a, 0);
-	cr_assert_eq(futex_lock_pi(T, a, false, UINT64_MAX, false), 0);
+	cr_assert_eq(lock_pi(T, a), 0);
 	cr_assert_eq(get32(a), 20);
-	cr_assert_eq(futex_lock_pi(T, a, false, UINT64_MAX, false), -LX_EDEADLK);
-	cr_assert_eq(futex_lock_pi(&tasks[2], a, false, UINT64_MAX, false), -LX_EPARK);
+	cr_assert_eq(lock_pi(T, a), -LX_EDEADLK);
+	cr_assert_eq(lock_pi(&tasks[2], a), -LX_EPARK);
 	tasks[2].state = TASK_PARKED;
 	cr_assert_eq(get32(a), 20 | LX_FUTEX_WAITERS);
 	cr_assert_eq(futex_unlock_pi(&tasks[0], a, false), -LX_EPERM);
 	signal_task_exit(T);
 	cr_assert_eq(get32(a), 21 | LX_FUTEX_OWNER_DIED);
-	cr_assert_eq(futex_lock_pi(&tasks[2], a, false, UINT64_MAX, false), 0);
+	cr_assert_eq(lock_pi(&tasks[2], a), 0);
 
 	mm_copy_out(&mm, head, &h, sizeof(h));
 	mm_copy_out(&mm, node, &node, 8); /* a list that never ends */

@@ -81,6 +81,14 @@ static int run_commands(struct stub_slot *s, long fd)
 					 : "a"(nr), "D"(c->a[0]), "S"(c->a[1]), "d"(c->a[2]),
 					   "r"(r10), "r"(r8)
 					 : "rcx", "r11", "memory");
+		} else if (nr == STUB_CMPXCHG_NR) {
+			uint32_t old = (uint32_t)c->a[1];
+
+			r = __atomic_compare_exchange_n((uint32_t *)c->a[0], &old,
+							(uint32_t)c->a[2], 0, __ATOMIC_SEQ_CST,
+							__ATOMIC_SEQ_CST)
+				    ? 0
+				    : -11 /* EAGAIN */;
 		} else {
 			r = sys6(nr, (long)c->a[0], (long)c->a[1], (long)c->a[2],
 				 (long)c->a[3], (long)c->a[4], (long)c->a[5]);
