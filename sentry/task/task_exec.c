@@ -270,7 +270,7 @@ void exec_commit(struct task *t)
 		sighand_exec(t->sighand);
 		posix_timers_exec(tg);
 	}
-	t->altstack = (struct sigaltstack_state){ .flags = LX_SS_DISABLE };
+	t->altstack.sp = t->altstack.size = 0; /* the flags stay, as in Linux */
 	if (x->secure) {
 		t->pdeath_signal = 0;
 		t->personality &= ~PERSONALITY_CLEAR_ON_SETID;
