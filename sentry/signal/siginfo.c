@@ -41,7 +41,7 @@ void siginfo_encode(const struct ksiginfo *in, uint8_t out[128])
 	s.signo = in->signo;
 	s.err = in->errno_;
 	s.code = in->code;
-	switch (layout_of(in->signo, in->code)) {
+	switch (in->child ? L_CHLD : layout_of(in->signo, in->code)) {
 	case L_KILL:
 	case L_RT:
 		s.u.rt.pid = in->pid;

@@ -25,6 +25,7 @@ struct ksiginfo {		/* the guest's siginfo_t is made from it */
 	uint64_t value;		/* sigval */
 	uint64_t addr;		/* faults */
 	int32_t status;		/* SIGCHLD */
+	bool child;		/* pid, uid, status and times count, whatever signo is */
 	int64_t utime, stime;
 	int32_t timerid, overrun; /* SI_TIMER */
 	int32_t band, fd;	/* SIGIO */

@@ -102,7 +102,8 @@ static bool notify_parent(struct tgroup *tg)
 {
 	struct tgroup *parent = tg->parent;
 	const struct ksigaction *act;
-	struct ksiginfo info = { .signo = tg->exit_signal, .pid = tg->tgid };
+	struct ksiginfo info = { .signo = tg->exit_signal, .pid = tg->tgid,
+				  .child = true };
 	bool autoreap = false;
 	int sig = tg->exit_signal;
 
