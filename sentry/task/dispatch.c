@@ -159,7 +159,6 @@ static bool serve_syscall(struct task *t)
 	const struct plat_regs *r = t->regs;
 	long result;
 
-	t->tg->ncalls++;
 	if (t->restart_fn && (uint32_t)r->rax == NR_restart_syscall) {
 		/* The record and the arguments of the interrupted call stay. */
 		t->sysno = NR_restart_syscall;

@@ -190,6 +190,11 @@ static int copy_mm(struct task *c, struct task *t, const struct clone_req *r)
 		task_put(c);
 		return err == -LX_EAGAIN ? err : -LX_ENOMEM;
 	}
+	if (r->flags & LX_CLONE_THREAD) {
+		t->tg->had_threads = true;
+		if (t->tg->note_cpu)
+			plat_thread_note(c->pt, PLAT_NOTE_CPU);
+	}
 	if (how.share_as) {
 		mm_get(t->mm);
 		c->mm = t->mm;

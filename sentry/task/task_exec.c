@@ -221,7 +221,8 @@ static void leave_old_mm(struct task *t)
 	if (t->clear_child_tid && mm->users > 1 &&
 	    mm_copy_out(mm, t->clear_child_tid, &zero, sizeof(zero)) == 0)
 		futex_wake_addr(mm, t->clear_child_tid, 1);
-	tgroup_account_as(t->tg, mm);
+	t->cpu_base_ns = task_cpu_ns(t);
+	tgroup_account_as(t->tg, mm, pt);
 	vfork_release(t);
 	t->mm = NULL;
 	t->pt = NULL;

@@ -30,17 +30,16 @@ static bool matches(const struct task *t, const struct tgroup *c, const struct w
 	return (c->exit_signal != LX_SIGCHLD) == ((r->options & LX___WCLONE) != 0);
 }
 
-static void describe(const struct tgroup *c, struct wait_result *out)
+static void describe(struct tgroup *c, struct wait_result *out)
 {
 	const struct task *any = c->leader;
 
 	*out = (struct wait_result){
 		.pid = c->tgid,
 		.uid = any->cred->uid,
-		.utime_ns = c->utime_ns + c->cutime_ns,
-		.stime_ns = c->stime_ns + c->cstime_ns,
-		.maxrss_kb = c->maxrss_kb > c->cmaxrss_kb ? c->maxrss_kb : c->cmaxrss_kb,
 	};
+	tgroup_usage(c, NULL, &out->used);
+	usage_add(&out->used, &c->cused);
 }
 
 static bool take_zombie(struct tgroup *parent, struct tgroup *c, const struct wait_req *r,
@@ -57,10 +56,7 @@ static bool take_zombie(struct tgroup *parent, struct tgroup *c, const struct wa
 	out->si_status = sig ? sig : c->exit_code >> 8;
 	if (r->options & LX_WNOWAIT)
 		return true;
-	parent->cutime_ns += out->utime_ns;
-	parent->cstime_ns += out->stime_ns;
-	if (parent->cmaxrss_kb < out->maxrss_kb)
-		parent->cmaxrss_kb = out->maxrss_kb;
+	usage_add(&parent->cused, &out->used);
 	tgroup_reap(c);
 	return true;
 }

@@ -20,7 +20,7 @@ struct ptimer {
 	struct list link;	/* in posix_timers.list */
 	struct vtimer v;
 	struct tgroup *tg;	/* borrowed: the owner */
-	struct clock clock;	/* its tg, if any, is the owner: borrowed */
+	struct clock clock;
 	int id, signo, notify, tid;
 	uint64_t value;		/* sigval */
 	uint32_t seq;		/* of the queued signal; changed when it no longer counts */
@@ -59,6 +59,7 @@ static void ptimer_free(struct posix_timers *pt, struct ptimer *p)
 	vtimer_cancel(&p->v);
 	list_del_init(&p->link);
 	pt->count--;
+	clock_fini(&p->clock);
 	free(p);
 }
 
@@ -155,8 +156,6 @@ static int clock_for_timer(struct clock *c, struct task *t, int clockid)
 		err = -LX_EOPNOTSUPP;
 	else if (c->alarm && !task_capable(t, LX_CAP_WAKE_ALARM))
 		err = -LX_EPERM;
-	else if (c->tg != NULL && c->tg != t->tg)
-		err = -LX_EINVAL;
 	if (err)
 		clock_fini(c);
 	return err;
@@ -179,10 +178,10 @@ int posix_timer_create(struct task *t, int clockid, const struct lx_sigevent *ev
 	if (!err && pt->count >= rlimit_cur(t, LX_RLIMIT_SIGPENDING))
 		err = -LX_EAGAIN;
 	p = err ? NULL : calloc(1, sizeof(*p));
-	if (clock.tg != NULL)
-		tgroup_put(clock.tg); /* it is t->tg, which outlives its timers */
-	if (p == NULL)
+	if (p == NULL) {
+		clock_fini(&clock);
 		return err ? err : -LX_EAGAIN;
+	}
 	do {
 		p->id = pt->next_id;
 		pt->next_id = pt->next_id == INT32_MAX ? 0 : pt->next_id + 1;
@@ -194,7 +193,7 @@ int posix_timer_create(struct task *t, int clockid, const struct lx_sigevent *ev
 	p->tid = ev != NULL ? ev->tid : 0;
 	p->value = ev != NULL ? ev->value : (uint64_t)p->id;
 	p->seq = 1;
-	vtimer_init(&p->v, t->k, clock.tg, clock.user_only, fire);
+	vtimer_init(&p->v, t->k, &p->clock, fire);
 	list_push_back(&pt->list, &p->link);
 	pt->count++;
 	return p->id;

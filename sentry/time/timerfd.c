@@ -120,7 +120,7 @@ int timerfd_open(struct task *t, int clockid, uint32_t flags, struct file **out)
 	tf->clock = c;
 	tf->clockid = clockid;
 	waitq_init(&tf->wq);
-	vtimer_init(&tf->v, t->k, NULL, false, fire);
+	vtimer_init(&tf->v, t->k, NULL, fire);
 	*out = file_new_anon(t->k, &timerfd_ops, "timerfd", 0,
 			     FMODE_READ | FMODE_WRITE | FMODE_STREAM, flags | LX_O_RDWR, tf);
 	if (*out == NULL) {
