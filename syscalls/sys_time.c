@@ -11,23 +11,6 @@
 
 #define NS_PER_TICK (LX_NSEC_PER_SEC / LX_USER_HZ)
 
-/* Run the call again when the thread has noted its usage. */
-static void noted(struct task *t)
-{
-	plat_thread_note(t->pt, t->tg->note_cpu ? PLAT_NOTE_CPU : 0);
-}
-
-/* The first time round: let the thread come back with notes of what it has used. */
-static bool note_first(struct task *t, unsigned what)
-{
-	if (t->restart.scratch[0])
-		return false;
-	t->restart.scratch[0] = 1;
-	plat_thread_note(t->pt, what | (t->tg->note_cpu ? PLAT_NOTE_CPU : 0));
-	t->kick_fn = noted;
-	return true;
-}
-
 /* The CPU time of one of several threads. */
 static long thread_clock(struct task *t, const struct clock *c, struct uaddr to)
 {
@@ -43,7 +26,7 @@ static long thread_clock(struct task *t, const struct clock *c, struct uaddr to)
 		return plat_batch_add(&t->batch, cmd) ? 0 : -LX_EAGAIN;
 	}
 	if (c->task == t) {
-		if (note_first(t, PLAT_NOTE_CPU))
+		if (task_note_first(t, PLAT_NOTE_CPU))
 			return -LX_ERAN;
 	} else {
 		noted_ns = c->task->pt ? plat_thread_noted_cpu(c->task->pt) : 0;
@@ -327,7 +310,7 @@ long sys_getrusage(struct task *t, const struct getrusage_args *a)
 
 	switch (a->who) {
 	case LX_RUSAGE_THREAD:
-		if (note_first(t, PLAT_NOTE_USAGE))
+		if (task_note_first(t, PLAT_NOTE_USAGE))
 			return -LX_ERAN;
 		if (!t->tg->had_threads) {
 			tgroup_usage(t->tg, t, &u);
@@ -337,7 +320,7 @@ long sys_getrusage(struct task *t, const struct getrusage_args *a)
 		u.nvcsw = t->nvcsw;
 		break;
 	case LX_RUSAGE_SELF:
-		if (note_first(t, PLAT_NOTE_USAGE))
+		if (task_note_first(t, PLAT_NOTE_USAGE))
 			return -LX_ERAN;
 		tgroup_usage(t->tg, t, &u);
 		break;

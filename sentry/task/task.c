@@ -257,27 +257,33 @@ void tgroup_cputime(struct tgroup *tg, uint64_t *user_ns, uint64_t *sys_ns)
 uint64_t task_cpu_ns(struct task *t)
 {
 	struct tgroup *tg = t->tg;
-	uint64_t user, sys, noted, known = 0;
-	unsigned unknown = 0;
-	struct task *o;
+	uint64_t user, sys;
 
 	if (t->state == TASK_DEAD || t->pt == NULL)
 		return t->cpu_end_ns;
 	tgroup_cputime(tg, &user, &sys);
 	if (!tg->had_threads && !tg->shares_mm)
 		return user + sys;
-	noted = plat_thread_noted_cpu(t->pt);
-	if (noted != 0)
-		return t->cpu_base_ns + noted;
+	return t->cpu_base_ns + plat_thread_noted_cpu(t->pt);
+}
+
+uint64_t task_cpu_guess(struct task *t)
+{
+	struct tgroup *tg = t->tg;
+	uint64_t user, sys, noted, known = 0;
+	unsigned unknown = 0;
+	struct task *o;
+
+	if (t->pt == NULL || !tg->had_threads || plat_thread_noted_cpu(t->pt))
+		return task_cpu_ns(t);
 	list_for_each(o, &tg->tasks, tg_link) {
 		noted = o->pt != NULL ? plat_thread_noted_cpu(o->pt) : 0;
 		known += noted;
 		unknown += noted == 0;
 	}
-	sys += user;
-	sys -= sys < tg->used.user_ns + tg->used.sys_ns ? sys
-							  : tg->used.user_ns + tg->used.sys_ns;
-	return t->cpu_base_ns + (sys > known && unknown ? (sys - known) / unknown : 0);
+	tgroup_cputime(tg, &user, &sys);
+	known += tg->used.user_ns + tg->used.sys_ns;
+	return t->cpu_base_ns + (user + sys > known && unknown ? (user + sys - known) / unknown : 0);
 }
 
 void tgroup_note_cpu(struct tgroup *tg)
@@ -290,6 +296,22 @@ void tgroup_note_cpu(struct tgroup *tg)
 	list_for_each(t, &tg->tasks, tg_link)
 		if (t->pt != NULL)
 			plat_thread_note(t->pt, PLAT_NOTE_CPU);
+}
+
+/* Run the call again when the thread has noted its usage. */
+static void noted(struct task *t)
+{
+	plat_thread_note(t->pt, t->tg->note_cpu ? PLAT_NOTE_CPU : 0);
+}
+
+bool task_note_first(struct task *t, unsigned what)
+{
+	if (t->restart.scratch[0])
+		return false;
+	t->restart.scratch[0] = 1;
+	plat_thread_note(t->pt, what | (t->tg->note_cpu ? PLAT_NOTE_CPU : 0));
+	t->kick_fn = noted;
+	return true;
 }
 
 void tgroup_usage(struct tgroup *tg, struct task *by, struct plat_usage *out)

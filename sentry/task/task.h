@@ -293,11 +293,17 @@ uint64_t rlimit_cur(const struct task *t, unsigned which);
  * the sentry does on its behalf is not in it. */
 void tgroup_cputime(struct tgroup *tg, uint64_t *user_ns, uint64_t *sys_ns);
 /* CPU time of one thread in ns. Exact for the only thread a process ever had. Otherwise
- * what the thread noted last (tgroup_note_cpu()), which is behind while it runs; of one
- * that has noted nothing yet, an equal share of what the others leave. */
+ * what the thread noted last (tgroup_note_cpu()): never too much, and behind while it runs. */
 uint64_t task_cpu_ns(struct task *t);
+/* For a look from outside: of a thread that has noted nothing yet, an equal share of what
+ * the others leave. May shrink later. */
+uint64_t task_cpu_guess(struct task *t);
 /* From now on the process's threads note their CPU time at each full trap. */
 void tgroup_note_cpu(struct tgroup *tg);
+/* For handlers that need a thread's own fresh notes (PLAT_NOTE_*): on their first run they
+ * are told true, and return -LX_ERAN; they are run again when the notes are there.
+ * Uses t->restart.scratch[0]. */
+bool task_note_first(struct task *t, unsigned what);
 /* All of it. by: a thread of the process with fresh notes (plat_thread_note()), or NULL:
  * then faults and resident size are those of what ended. Switches: parks and the host's
  * involuntary ones. */

@@ -275,6 +275,13 @@ int posix_timer_set(struct tgroup *tg, int id, bool abs, int64_t value, int64_t 
 	return vtimer_set(&p->v, expires, (uint64_t)interval) ? -LX_EAGAIN : 0;
 }
 
+bool posix_timer_on_thread(struct tgroup *tg, int id, const struct task *t)
+{
+	const struct ptimer *p = find(tg, id);
+
+	return p != NULL && p->clock.task == t;
+}
+
 int posix_timer_overrun(struct tgroup *tg, int id)
 {
 	struct ptimer *p = find(tg, id);

@@ -46,7 +46,7 @@ static void cpu_time(const struct pseudo_node *n, const struct proc_ref *r, uint
 	if (!n->id.tid)
 		return;
 	all = *user + *sys;
-	total = task_cpu_ns(r->t);
+	total = task_cpu_guess(r->t);
 	*user = all ? (uint64_t)((__uint128_t)total * *user / all) : total;
 	*sys = total - *user;
 }
