@@ -120,6 +120,9 @@ struct task {
 	uint64_t cpu_end_ns;		/* once it is gone: all of it */
 	int nice;
 	int sched_policy, sched_prio;
+	uint16_t ioprio;
+	uint32_t mempolicy;		/* LX_MPOL_*, with its flags */
+	uint64_t mempolicy_nodes;
 	uint64_t personality;
 	struct task_keys keys;		/* sentry/keys */
 	struct {			/* PR_SET_SYSCALL_USER_DISPATCH */

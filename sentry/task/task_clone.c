@@ -107,6 +107,9 @@ static void copy_plain(struct task *c, const struct task *t, const struct clone_
 	else
 		c->altstack.flags = LX_SS_DISABLE;
 	c->nice = t->nice;
+	c->ioprio = t->ioprio;
+	c->mempolicy = t->mempolicy;
+	c->mempolicy_nodes = t->mempolicy_nodes;
 	c->sched_policy = t->sched_policy;
 	c->sched_prio = t->sched_prio;
 	if (t->sched_reset_on_fork) {
