@@ -406,7 +406,8 @@ static int pidfd_info(struct task *t, const struct pidfd_send_signal_args *a,
 	}
 	if (copy_in(t, raw, a->info, sizeof(raw)))
 		return -LX_EFAULT;
-	siginfo_decode(info, raw);
+	if (siginfo_decode(info, raw))
+		return -LX_E2BIG;
 	if (info->signo != a->sig)
 		return -LX_EINVAL;
 	/* Only to oneself may one pretend to be the kernel, or a tgkill(2). */

@@ -11,7 +11,6 @@
 #include "sentry/task/task.h"
 #include "sentry/time/posix_timer_impl.h"
 #include "syscalls/abi/lx_cap.h"
-#include "syscalls/abi/lx_resource.h"
 
 /* An ignored signal does not stop a periodic timer, but it need not run fast. */
 #define IGNORED_TICK_NS 4000000ULL
@@ -23,6 +22,7 @@ struct ptimer {
 	struct clock clock;
 	int id, signo, notify, tid;
 	uint64_t value;		/* sigval */
+	struct siguser *room;	/* for its signal */
 	uint32_t seq;		/* of the queued signal; changed when it no longer counts */
 	int64_t overrun;	/* of the signal taken last */
 };
@@ -54,12 +54,12 @@ static struct ptimer *find(struct tgroup *tg, int id)
 	return NULL;
 }
 
-static void ptimer_free(struct posix_timers *pt, struct ptimer *p)
+static void ptimer_free(struct ptimer *p)
 {
 	vtimer_cancel(&p->v);
 	list_del_init(&p->link);
-	pt->count--;
 	clock_fini(&p->clock);
+	siguser_release(p->room);
 	free(p);
 }
 
@@ -70,7 +70,7 @@ void posix_timers_exec(struct tgroup *tg)
 	if (tg->timers == NULL)
 		return;
 	list_for_each_safe(p, tmp, &tg->timers->list, link)
-		ptimer_free(tg->timers, p);
+		ptimer_free(p);
 }
 
 void posix_timers_free(struct tgroup *tg)
@@ -175,9 +175,11 @@ int posix_timer_create(struct task *t, int clockid, const struct lx_sigevent *ev
 		return err;
 	if (ev != NULL)
 		err = check_event(t, ev);
-	if (!err && pt->count >= rlimit_cur(t, LX_RLIMIT_SIGPENDING))
-		err = -LX_EAGAIN;
 	p = err ? NULL : calloc(1, sizeof(*p));
+	if (p != NULL && (p->room = siguser_reserve(t)) == NULL) {
+		free(p);
+		p = NULL;
+	}
 	if (p == NULL) {
 		clock_fini(&clock);
 		return err ? err : -LX_EAGAIN;
@@ -195,7 +197,6 @@ int posix_timer_create(struct task *t, int clockid, const struct lx_sigevent *ev
 	p->seq = 1;
 	vtimer_init(&p->v, t->k, &p->clock, fire);
 	list_push_back(&pt->list, &p->link);
-	pt->count++;
 	return p->id;
 }
 
@@ -205,7 +206,7 @@ int posix_timer_delete(struct tgroup *tg, int id)
 
 	if (p == NULL)
 		return -LX_EINVAL;
-	ptimer_free(tg->timers, p);
+	ptimer_free(p);
 	return 0;
 }
 
