@@ -15,6 +15,7 @@
 static long thread_clock(struct task *t, const struct clock *c, struct uaddr to)
 {
 	const int64_t patience = LX_NSEC_PER_SEC / 200, step = LX_NSEC_PER_SEC / 10000;
+	const int64_t first = LX_NSEC_PER_SEC; /* on a busy machine */
 	struct lx_timespec ts;
 	uint64_t noted_ns;
 
@@ -31,7 +32,7 @@ static long thread_clock(struct task *t, const struct clock *c, struct uaddr to)
 	} else {
 		noted_ns = c->task->pt ? plat_thread_noted_cpu(c->task->pt) : 0;
 		if (!t->restart.has_deadline) {
-			timeout_start_ns(t, patience);
+			timeout_start_ns(t, noted_ns ? patience : first);
 			t->restart.scratch[1] = noted_ns;
 			if (clock_refresh(c, t)) {
 				task_park_until(t, mono_after(step));

@@ -221,6 +221,7 @@ struct tgroup {			/* a process */
 	bool note_cpu;			/* its threads note their CPU time */
 	bool shares_mm;			/* runs in the address space of another process */
 	bool hashed;			/* in the pid table */
+	bool called;			/* has made a system call */
 	struct ktimer kill_timer;	/* ends threads that do not follow a kick */
 };
 

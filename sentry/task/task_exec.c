@@ -415,7 +415,7 @@ static bool enter_image(struct task *t)
 	plat_batch_add(&t->batch, (struct plat_cmd){ .op = PLAT_CMD_SET_GS, .fd = -1 });
 	if (t->strace_open)
 		strace_exit(t, -LX_ERAN);
-	else if (t->k->strace && t->tg->ncalls == 0)
+	else if (t->k->strace && !t->tg->called)
 		strace_spawned(t, img->sp);
 	t->exec = NULL;
 	exec_state_free(x);
