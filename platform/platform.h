@@ -76,7 +76,6 @@ enum plat_cmd_op {
 	PLAT_CMD_MEMBARRIER, /* cmd: membarrier(2) for this address space */
 	PLAT_CMD_CLOCK,	   /* clock, addr: write the time of one of the thread's own CPU
 			    * clocks (clock_gettime(2)) to guest memory */
-	PLAT_CMD_GETCPU,   /* cpu, node: the same for getcpu(2); either may be 0 */
 };
 
 struct plat_cmd {

@@ -179,7 +179,6 @@ static int run_cmd(struct fake *f, struct plat_thread *th, const struct plat_cmd
 	case PLAT_CMD_SET_FS:
 	case PLAT_CMD_SET_GS:
 	case PLAT_CMD_CLOCK:
-	case PLAT_CMD_GETCPU:
 		return 0;
 	case PLAT_CMD_CLONE:
 		if (c->child->as != th->as) {
