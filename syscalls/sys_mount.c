@@ -116,6 +116,8 @@ static long mount_propagation(struct task *t, const struct path *at, uint64_t fl
 
 	if ((type & ~(uint64_t)LX_MS_PROPAGATION) || (type & (type - 1)))
 		return -LX_EINVAL;
+	if (!at->mnt->attached)
+		return -LX_EINVAL;
 	return vfs_mount_propagation(t->k, at, (uint32_t)type, flags & LX_MS_REC);
 }
 

@@ -52,36 +52,15 @@ long sys_creat(struct task *t, const struct creat_args *a)
 			a->mode);
 }
 
-/* A struct that may be longer than ours: what is beyond must be zero. */
-static int copy_in_how(struct task *t, struct lx_open_how *how, struct uaddr src, uint64_t size)
-{
-	uint8_t tail[256];
-	uint64_t at = sizeof(*how);
-	int err;
-
-	if (size < LX_OPEN_HOW_SIZE_VER0)
-		return -LX_EINVAL;
-	if (size > 4096)
-		return -LX_E2BIG;
-	err = copy_in(t, how, src, sizeof(*how));
-	while (!err && at < size) {
-		uint64_t n = size - at < sizeof(tail) ? size - at : sizeof(tail);
-
-		err = copy_in(t, tail, uaddr_add(src, at), n);
-		for (uint64_t i = 0; !err && i < n; i++)
-			if (tail[i])
-				err = -LX_E2BIG;
-		at += n;
-	}
-	return err;
-}
-
 long sys_openat2(struct task *t, const struct openat2_args *a)
 {
 	const uint64_t path_flags = LX_O_DIRECTORY | LX_O_NOFOLLOW | LX_O_PATH | LX_O_CLOEXEC;
 	struct lx_open_how how;
-	int err = copy_in_how(t, &how, a->how, a->usize);
+	int err;
 
+	if (a->usize < LX_OPEN_HOW_SIZE_VER0)
+		return -LX_EINVAL;
+	err = copy_in_sized(t, &how, sizeof(how), a->how, a->usize);
 	if (err)
 		return err;
 	if ((how.flags & ~(uint64_t)LX_O_VALID) || (how.resolve & ~(uint64_t)LX_RESOLVE_VALID))

@@ -134,8 +134,14 @@ long sys_statx(struct task *t, const struct statx_args *a)
 		return err;
 	err = vfs_getattr(&p, &st);
 	memset(&s, 0, sizeof(s));
-	s.stx_mask = LX_STATX_BASIC_STATS | LX_STATX_MNT_ID;
-	s.stx_mnt_id = (uint64_t)p.mnt->id;
+	s.stx_mask = LX_STATX_BASIC_STATS;
+	if (a->mask & LX_STATX_MNT_ID_UNIQUE) {
+		s.stx_mask |= LX_STATX_MNT_ID_UNIQUE;
+		s.stx_mnt_id = mount_unique_id(p.mnt);
+	} else {
+		s.stx_mask |= LX_STATX_MNT_ID;
+		s.stx_mnt_id = (uint64_t)p.mnt->id;
+	}
 	s.stx_attributes_mask = LX_STATX_ATTR_MOUNT_ROOT;
 	if (p.dentry == p.mnt->root)
 		s.stx_attributes = LX_STATX_ATTR_MOUNT_ROOT;

@@ -126,6 +126,22 @@ long copy_in_str(struct task *t, char *dst, struct uaddr src, size_t size)
 	return -LX_ENAMETOOLONG;
 }
 
+int copy_in_sized(struct task *t, void *dst, size_t size, struct uaddr src, uint64_t usize)
+{
+	uint8_t buf[4096];
+
+	if (usize > sizeof(buf))
+		return -LX_E2BIG;
+	if (copy_in(t, buf, src, usize))
+		return -LX_EFAULT;
+	for (uint64_t i = size; i < usize; i++)
+		if (buf[i])
+			return -LX_E2BIG;
+	memset(dst, 0, size);
+	memcpy(dst, buf, usize < size ? usize : size);
+	return 0;
+}
+
 int copy_in_path(struct task *t, struct uaddr src, char **out)
 {
 	char buf[GUEST_PATH_MAX];

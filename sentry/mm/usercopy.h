@@ -39,6 +39,10 @@ static inline struct uaddr uaddr_add(struct uaddr a, uint64_t n)
 	return (struct uaddr){ a.v + n };
 }
 
+/* Linux's copy_struct_from_user(): a struct whose size the guest says. A shorter one is
+ * filled with zeros, what is beyond ours must be zero (-LX_E2BIG); usize is at most a page. */
+int copy_in_sized(struct task *t, void *dst, size_t size, struct uaddr src, uint64_t usize);
+
 /* Where bytes of a read or write go or come from: guest iovecs or a sentry
  * buffer. Bounded: resid never exceeds LX_MAX_RW_COUNT (0x7ffff000). */
 #define UIO_MAXIOV 1024

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sentry/cred/cred.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
@@ -208,15 +209,17 @@ int vfs_symlink(struct task *t, const char *target, int dfd, const char *path)
 	return err;
 }
 
-/* fs.protected_hardlinks, which distributions switch on: a second name only for one's own
- * files and for plain ones that one could read and write anyway. */
-static bool may_link(const struct cred *c, struct inode *i)
+/* Only what one could open for both anyway, or owns (fs.protected_hardlinks). */
+static bool may_link(struct task *t, struct inode *i)
 {
-	if (inode_owner_or_capable(c, i))
+	const struct cred *c = t->cred;
+
+	if (!sysctl_get(t->k, SYSCTL_PROTECTED_HARDLINKS) || c->fsuid == i->uid ||
+	    cred_has_cap(c, LX_CAP_FOWNER))
 		return true;
 	return LX_S_ISREG(i->mode) && !(i->mode & LX_S_ISUID) &&
 	       (i->mode & (LX_S_ISGID | LX_S_IXGRP)) != (LX_S_ISGID | LX_S_IXGRP) &&
-	       !inode_permission(c, i, MAY_READ | MAY_WRITE);
+	       inode_permission(c, i, MAY_READ | MAY_WRITE) == 0;
 }
 
 static int link_inode(struct task *t, const struct path *old, struct walk *w, const char *name)
@@ -226,7 +229,7 @@ static int link_inode(struct task *t, const struct path *old, struct walk *w, co
 
 	if (old->mnt != w->path.mnt)
 		return -LX_EXDEV;
-	if (!may_link(t->cred, i))
+	if (!may_link(t, i))
 		return -LX_EPERM;
 	err = dir_may_create(t->cred, &w->path);
 	if (err)

@@ -84,7 +84,7 @@ int vfs_clone_tree(struct kernel *k, const struct path *p, bool rec, struct moun
 	int err;
 
 	(void)k;
-	if ((m->flags & MNT_UNBINDABLE) || !m->attached)
+	if (m->flags & MNT_UNBINDABLE)
 		return -LX_EINVAL;
 	if (!rec && has_locked_children(m, p->dentry))
 		return -LX_EINVAL;
@@ -112,6 +112,8 @@ int vfs_bind(struct kernel *k, const struct path *at, const struct path *from, b
 
 	if (from->dentry->unhashed && from->dentry->parent)
 		return -LX_ENOENT;
+	if (!from->mnt->attached)
+		return -LX_EINVAL;
 	/* The copy is complete before it is hung in: `at` may lie below `from`. */
 	err = vfs_clone_tree(k, from, recursive, &m);
 	if (err)
@@ -127,8 +129,10 @@ int vfs_bind(struct kernel *k, const struct path *at, const struct path *from, b
 
 void mount_discard(struct mount *m)
 {
-	if (!m->attached && !m->parent)
+	if (m->floating) {
+		m->floating = false;
 		umount_tree(m);
+	}
 }
 
 /* ---- moving ---- */
@@ -148,7 +152,7 @@ int vfs_move_mount(struct kernel *k, const struct path *from, const struct path 
 	int err;
 
 	if (!is_mount_root(from) || !to->mnt->attached || (old->attached && !parent) ||
-	    (!old->attached && parent) || (old->flags & MNT_LOCKED) ||
+	    (!old->attached && !old->floating) || (old->flags & MNT_LOCKED) ||
 	    LX_S_ISDIR(to->dentry->inode->mode) != LX_S_ISDIR(from->dentry->inode->mode))
 		return -LX_EINVAL;
 	if (to->dentry->unhashed)
@@ -160,8 +164,11 @@ int vfs_move_mount(struct kernel *k, const struct path *from, const struct path 
 	for (const struct mount *m = to->mnt; m; m = m->parent)
 		if (m == old)
 			return -LX_ELOOP;
-	if (!parent)
-		return graft(k, old, to);
+	if (!parent) {
+		err = graft(k, old, to);
+		old->floating = old->floating && err;
+		return err;
+	}
 	dentry_get(mp);
 	mount_unlink(old);
 	for (struct mount *m = old; m; m = mount_tree_next(m, old))
@@ -245,11 +252,41 @@ int vfs_pivot_root(struct kernel *k, const struct path *root, const struct path 
 int vfs_mount_propagation(struct kernel *k, const struct path *p, uint32_t type, bool rec)
 {
 	(void)k;
-	if (!is_mount_root(p) || !p->mnt->attached)
+	if (!is_mount_root(p))
 		return -LX_EINVAL;
 	for (struct mount *m = p->mnt; m; m = rec ? mount_tree_next(m, p->mnt) : NULL)
 		mount_set_propagation(m, type);
 	return 0;
+}
+
+int vfs_mount_set_group(struct mount *from, struct mount *to)
+{
+	if (from->sb != to->sb || !dentry_is_below(to->root, from->root))
+		return -LX_EINVAL;
+	mount_join(to, from);
+	return 0;
+}
+
+char *mount_root_text(const struct mount *m)
+{
+	const struct dentry *d;
+	size_t need = 1, at;
+	char *text;
+
+	for (d = m->root; d->parent; d = d->parent)
+		need += d->name_len + 1;
+	text = malloc(need + 1);
+	if (!text)
+		return NULL;
+	at = need > 1 ? need - 1 : 1;
+	text[0] = '/';
+	text[at] = '\0';
+	for (d = m->root; d->parent; d = d->parent) {
+		at -= d->name_len;
+		memcpy(text + at, d->name, d->name_len);
+		text[--at] = '/';
+	}
+	return text;
 }
 
 static int may_change(const struct mount *m, uint32_t flags)

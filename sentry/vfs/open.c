@@ -5,6 +5,7 @@
 #include "sentry/cred/cred.h"
 #include "sentry/fs/dev/dev.h"
 #include "sentry/fs/pipe/pipe.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
@@ -201,6 +202,23 @@ static int may_open(const struct cred *c, const struct path *p, struct open_req 
 	return 0;
 }
 
+/* O_CREAT found somebody else's FIFO or file in a directory like /tmp (fs.protected_fifos,
+ * fs.protected_regular). */
+static bool planted(struct kernel *k, const struct cred *c, const struct path *p)
+{
+	const struct inode *i = p->dentry->inode;
+	const struct inode *dir = p->dentry->parent ? p->dentry->parent->inode : i;
+	int64_t level = 0;
+
+	if (LX_S_ISFIFO(i->mode))
+		level = sysctl_get(k, SYSCTL_PROTECTED_FIFOS);
+	else if (LX_S_ISREG(i->mode))
+		level = sysctl_get(k, SYSCTL_PROTECTED_REGULAR);
+	if (!level || !(dir->mode & LX_S_ISVTX) || i->uid == dir->uid || i->uid == c->fsuid)
+		return false;
+	return (dir->mode & LX_S_IWOTH) || (level >= 2 && (dir->mode & LX_S_IWGRP));
+}
+
 /* The walk has ended at p: Linux's do_open(). */
 static int open_found(struct kernel *k, struct task *t, const struct cred *c,
 		      const struct path *p, struct open_req *r, struct file **out)
@@ -214,6 +232,8 @@ static int open_found(struct kernel *k, struct task *t, const struct cred *c,
 			return -LX_EEXIST;
 		if (LX_S_ISDIR(i->mode))
 			return -LX_EISDIR;
+		if (!r->created && c && planted(k, c, p))
+			return -LX_EACCES;
 	}
 	if ((r->walk & WALK_DIRECTORY) && !LX_S_ISDIR(i->mode))
 		return -LX_ENOTDIR;

@@ -284,9 +284,9 @@ int vfs_rename(struct task *t, int odfd, const char *oname, int ndfd, const char
 	struct rename r = { .t = t, .flags = flags };
 	int err;
 
-	if (flags & ~(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE))
+	if (flags & ~(LX_RENAME_NOREPLACE | LX_RENAME_EXCHANGE | LX_RENAME_WHITEOUT))
 		return -LX_EINVAL;
-	if ((flags & LX_RENAME_NOREPLACE) && (flags & LX_RENAME_EXCHANGE))
+	if ((flags & (LX_RENAME_NOREPLACE | LX_RENAME_WHITEOUT)) && (flags & LX_RENAME_EXCHANGE))
 		return -LX_EINVAL;
 	err = rename_parents(&r, odfd, oname, ndfd, nname);
 	if (!err)

@@ -6,6 +6,7 @@ list(APPEND SENTRY_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/fdtable.c
   ${CMAKE_CURRENT_LIST_DIR}/file.c
   ${CMAKE_CURRENT_LIST_DIR}/file_rw.c
+  ${CMAKE_CURRENT_LIST_DIR}/fs_context.c
   ${CMAKE_CURRENT_LIST_DIR}/fs_ctx.c
   ${CMAKE_CURRENT_LIST_DIR}/inode.c
   ${CMAKE_CURRENT_LIST_DIR}/layer.c
@@ -23,10 +24,13 @@ list(APPEND SENTRY_SOURCES
   ${CMAKE_SOURCE_DIR}/syscalls/sys_attr.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_dir.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_fd.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_fs_misc.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_inotify.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_mount.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_mount_api.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_open.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_rw.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_splice.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_stat.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_statmount.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_xattr.c)

@@ -348,6 +348,8 @@ struct fs_type {
 	/* As mount, for types whose options name paths: resolved for t. Instead of mount. */
 	int (*mount_by)(struct task *t, const char *source, const char *data,
 			struct superblock **sb, struct inode **root);
+	/* Is this option good? (fsconfig) value NULL: a flag. NULL op: told when mounting. */
+	int (*check)(const char *key, const char *value);
 	bool nodev;		/* /proc/filesystems */
 	bool guest_mountable;
 };
@@ -368,6 +370,7 @@ struct mount {
 	uint32_t writers;	/* files open for writing through it */
 	bool expiry_mark;	/* MNT_EXPIRE was asked for, and nobody came by since */
 	bool attached;		/* in the tree of the sandbox */
+	bool floating;		/* was never there: its reference is a file's to drop */
 	char *source, *options;	/* for mountinfo */
 	struct list children, sibling; /* in parent->children */
 	struct list all;	/* in mount_ns.all */
@@ -387,6 +390,11 @@ struct mount {
 		bool seen, fresh;
 	} walk;			/* of mount_prop.c, while it runs */
 };
+/* Never used again for another mount (statx, statmount). */
+static inline uint64_t mount_unique_id(const struct mount *m)
+{
+	return (1ull << 31) + (uint64_t)m->id;
+}
 struct mount_ns {
 	struct mount *root;
 	struct list all;
@@ -423,6 +431,10 @@ int vfs_clone_tree(struct kernel *k, const struct path *p, bool rec, struct moun
 void mount_discard(struct mount *m);
 /* Set and clear MNT_* flags of the mount at p (its root), rec: of all below too, or of none. */
 int vfs_mount_setattr(const struct path *p, uint32_t set, uint32_t clear, bool rec);
+/* to joins the peers and the master of from. */
+int vfs_mount_set_group(struct mount *from, struct mount *to);
+/* Where in its file system m's root lies, malloc'd. */
+char *mount_root_text(const struct mount *m);
 /* What mountinfo shows besides flags, malloc'd; never NULL but without memory. */
 char *mount_options_text(const struct mount *m);
 /* The closest mount above m's master that can be seen from root: propagate_from. */

@@ -132,6 +132,7 @@ struct walk {
 	struct path path;	  /* owned: where we are */
 	unsigned flags;		  /* WALK_* */
 	unsigned nlinks;
+	bool at_end;		  /* the component is the last of all */
 	enum last_type last_type;
 	const char *last;	  /* not terminated: a '/' may follow */
 	unsigned last_len;

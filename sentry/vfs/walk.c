@@ -10,6 +10,7 @@
 #include <stdlib.h>
 
 #include "sentry/cred/cred.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/vfs_impl.h"
 
@@ -357,6 +358,17 @@ static int magic_jump(struct walk *w, struct inode *i)
 	return 0;
 }
 
+/* Somebody else's link in a directory like /tmp is not to be followed at the end of a path
+ * (fs.protected_symlinks). */
+static bool untrusted_link(const struct walk *w, const struct inode *link)
+{
+	const struct inode *dir = w->path.dentry->inode;
+
+	return w->at_end && w->cred && w->cred->fsuid != link->uid && dir->uid != link->uid &&
+	       (dir->mode & (LX_S_ISVTX | LX_S_IWOTH)) == (LX_S_ISVTX | LX_S_IWOTH) &&
+	       sysctl_get(w->k, SYSCTL_PROTECTED_SYMLINKS);
+}
+
 /* Follow the symlink i that lies in the directory w->path. 0: we are there already;
  * 1: *body is to be walked next. */
 static int follow_link(struct walk *w, struct inode *i, const char **body)
@@ -367,6 +379,8 @@ static int follow_link(struct walk *w, struct inode *i, const char **body)
 
 	if (w->nlinks++ >= VFS_MAX_LINKS || (w->flags & WALK_NO_SYMLINKS))
 		return -LX_ELOOP;
+	if (untrusted_link(w, i))
+		return -LX_EACCES;
 	if (i->ops->get_link)
 		return magic_jump(w, i);
 	if (!i->ops->readlink)
@@ -424,7 +438,10 @@ static int step_into(struct walk *w, struct dentry *d, bool follow, bool cross, 
 int walk_step_into(struct walk *w, struct dentry *d, bool trailing)
 {
 	const char *body = NULL;
-	int r = step_into(w, d, !trailing || (w->flags & WALK_FOLLOW),
+	int r;
+
+	w->at_end = trailing;
+	r = step_into(w, d, !trailing || (w->flags & WALK_FOLLOW),
 			  !trailing || !(w->flags & WALK_NO_MOUNT), &body);
 
 	if (r == 1)
@@ -510,6 +527,7 @@ int walk_parents(struct walk *w)
 	int r;
 
 	w->depth = 0;
+	w->at_end = false;
 	w->last_type = LAST_ROOT;
 	w->last = "";
 	w->last_len = 0;
@@ -552,6 +570,7 @@ int walk_last(struct walk *w)
 
 	if (walk_trailing_slash(w))
 		w->flags |= WALK_FOLLOW | WALK_DIRECTORY;
+	w->at_end = true;
 	r = walk_component(w, w->flags & WALK_FOLLOW, !(w->flags & WALK_NO_MOUNT), &body);
 	if (r == 1)
 		w->name = body;

@@ -17,6 +17,8 @@
 #define LX_S_ISVTX 01000u
 #define LX_S_IXUSR 0100u
 #define LX_S_IXGRP 0010u
+#define LX_S_IWGRP 0020u
+#define LX_S_IWOTH 0002u
 #define LX_S_IXOTH 0001u
 #define LX_S_IXUGO 0111u
 #define LX_S_IRWXUGO 0777u
@@ -84,6 +86,7 @@ _Static_assert(sizeof(struct lx_statx) == 256, "statx");
 #define LX_STATX_CTIME 0x80u
 #define LX_STATX_BTIME 0x800u
 #define LX_STATX_MNT_ID 0x1000u
+#define LX_STATX_MNT_ID_UNIQUE 0x4000u
 #define LX_STATX__RESERVED 0x80000000u
 #define LX_STATX_ATTR_MOUNT_ROOT 0x2000u
 

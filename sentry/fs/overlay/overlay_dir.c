@@ -346,8 +346,11 @@ int ovl_rename(struct inode *odir, const char *oname, struct inode *src, struct 
 	       const char *nname, struct inode *dst, uint32_t flags)
 {
 	struct dirnode *on, *nn;
-	int err = rename_begin(odir, src, ndir, dst, flags);
+	int err;
 
+	if (flags & LX_RENAME_WHITEOUT)
+		return -LX_EINVAL; /* as Linux's overlayfs */
+	err = rename_begin(odir, src, ndir, dst, flags);
 	if (err)
 		return err;
 	on = dirtab_find(tab(odir), oname);

@@ -31,20 +31,15 @@ static void show_flags(struct pseudo_buf *b, uint32_t flags, bool ro)
 			pb_puts(b, names[i].text);
 }
 
-/* Where in its file system the mount's root lies. */
-static void show_root(struct pseudo_buf *b, const struct dentry *d)
+static void show_root(struct pseudo_buf *b, const struct mount *m)
 {
-	const struct dentry *up[256];
-	unsigned n = 0;
+	char *text = mount_root_text(m);
 
-	for (; d && d->parent && n < 256; d = d->parent)
-		up[n++] = d;
-	if (!n)
-		pb_puts(b, "/");
-	while (n--) {
-		pb_puts(b, "/");
-		pb_escape(b, up[n]->name, ESC);
-	}
+	if (text)
+		pb_escape(b, text, ESC);
+	else
+		b->failed = true;
+	free(text);
 }
 
 static void show_options(struct pseudo_buf *b, const struct mount *m)
@@ -100,7 +95,7 @@ static int show_one(void *ctx, const struct mount *m, const char *mountpoint)
 	case MOUNTINFO:
 		pb_printf(b, "%d %d %u:%u ", m->id, m->parent_id, m->sb->dev >> 20,
 			  m->sb->dev & 0xfffff);
-		show_root(b, m->root);
+		show_root(b, m);
 		pb_puts(b, " ");
 		pb_escape(b, mountpoint, ESC);
 		pb_puts(b, " ");

@@ -154,6 +154,18 @@ static int parse_options(const char *text, struct options *o)
 	return 0;
 }
 
+static int tmpfs_check(const char *key, const char *value)
+{
+	AUTO_FREE char *text = NULL;
+	struct options o = { .pages = 0 };
+
+	if (asprintf(&text, "%s%s%s", key, value ? "=" : "", value ? value : "") < 0) {
+		text = NULL;
+		return -LX_ENOMEM;
+	}
+	return parse_option(text, &o) ? 0 : -LX_EINVAL;
+}
+
 /* New limits: none below what is used, and none where there was none. */
 static int tmpfs_remount(struct superblock *sb, const char *data)
 {
@@ -292,6 +304,7 @@ static int tmpfs_mount(struct kernel *k, const char *source, const char *data,
 const struct fs_type tmpfs_type = {
 	.name = "tmpfs",
 	.mount = tmpfs_mount,
+	.check = tmpfs_check,
 	.nodev = true,
 	.guest_mountable = true,
 };

@@ -262,16 +262,25 @@ static int tmpfs_rename(struct inode *odir, const char *oname, struct inode *src
 {
 	struct dirnode *on = dirtab_find(&tmpfs_i(odir)->dir, oname);
 	struct dirnode *nn = dirtab_find(&tmpfs_i(ndir)->dir, nname);
+	struct inode *white = NULL;
 	int err;
 
 	if (!on || on->inode != src || (nn ? nn->inode : NULL) != dst)
 		return -LX_ENOENT;
+	if (flags & LX_RENAME_WHITEOUT) {
+		err = tmpfs_inode_new(odir->sb, LX_S_IFCHR, 0, 0, &white);
+		if (err)
+			return err;
+	}
 	if (flags & LX_RENAME_EXCHANGE) {
 		exchange(odir, on, ndir, nn);
 		return 0;
 	}
-	if (dst && LX_S_ISDIR(dst->mode) && tmpfs_i(dst)->dir.count)
+	if (dst && LX_S_ISDIR(dst->mode) && tmpfs_i(dst)->dir.count) {
+		if (white)
+			inode_put(white);
 		return -LX_ENOTEMPTY;
+	}
 	if (nn) {
 		/* The entry stays where it is in the listing and changes its object. */
 		nn->inode = src;
@@ -289,14 +298,21 @@ static int tmpfs_rename(struct inode *odir, const char *oname, struct inode *src
 	} else {
 		inode_get(src);
 		err = enter(ndir, nname, src);
-		if (err)
+		if (err) {
+			if (white)
+				inode_put(white);
 			return err;
+		}
 		inode_put(src); /* the old entry's reference serves the new one */
 	}
 	if (LX_S_ISDIR(src->mode))
 		odir->nlink--;
-	dirtab_del(&tmpfs_i(odir)->dir, on);
-	odir->size -= TMPFS_DIRENT_SIZE;
+	if (white) {
+		on->inode = white; /* and its reference */
+	} else {
+		dirtab_del(&tmpfs_i(odir)->dir, on);
+		odir->size -= TMPFS_DIRENT_SIZE;
+	}
 	inode_touch_mtime(odir);
 	inode_touch_ctime(src);
 	return 0;
