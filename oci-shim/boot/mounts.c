@@ -13,6 +13,7 @@
 #include "sentry/fs/tmpfs/tmpfs.h"
 #include "sentry/kernel.h"
 #include "sentry/vfs/vfs.h"
+#include "syscalls/abi/lx_mount.h"
 #include "syscalls/abi/lx_stat.h"
 
 struct boot {
@@ -96,7 +97,18 @@ static uint32_t mount_flags(uint32_t f)
 {
 	return (f & SPEC_MNT_RDONLY ? MNT_RDONLY : 0) | (f & SPEC_MNT_NOSUID ? MNT_NOSUID : 0) |
 	       (f & SPEC_MNT_NODEV ? MNT_NODEV : 0) | (f & SPEC_MNT_NOEXEC ? MNT_NOEXEC : 0) |
-	       (f & SPEC_MNT_NOATIME ? MNT_NOATIME : MNT_RELATIME);
+	       (f & SPEC_MNT_NODIRATIME ? MNT_NODIRATIME : 0) |
+	       (f & SPEC_MNT_NOSYMFOLLOW ? MNT_NOSYMFOLLOW : 0) |
+	       (f & SPEC_MNT_NOATIME ? MNT_NOATIME
+		: f & SPEC_MNT_STRICTATIME ? 0 : MNT_RELATIME);
+}
+
+static uint32_t propagation(uint32_t f)
+{
+	return f & SPEC_MNT_SHARED ? LX_MS_SHARED
+	       : f & SPEC_MNT_SLAVE ? LX_MS_SLAVE
+	       : f & SPEC_MNT_UNBINDABLE ? LX_MS_UNBINDABLE
+	       : f & SPEC_MNT_PRIVATE ? LX_MS_PRIVATE : 0;
 }
 
 static bool has_overlay(const struct boot *b)
@@ -168,6 +180,9 @@ static int attach(struct boot *b, const char *dest, struct superblock *sb, struc
 	struct path at;
 	int r;
 
+	/* What the configuration makes read-only, nobody in the sandbox makes writable. */
+	if (flags & MNT_RDONLY)
+		flags |= MNT_LOCK_RDONLY;
 	r = find_or_make(b, dest, !LX_S_ISDIR(root->mode), &at);
 	if (r == 0) {
 		r = vfs_mount(b->k, &at, sb, root, flags, source, options);
@@ -231,6 +246,18 @@ static bool is_path(const char *a, const char *b)
 	return strlen(b) == n && !strncmp(a, b, n);
 }
 
+static int set_propagation(struct boot *b, const char *dest, uint32_t flags)
+{
+	struct path at;
+	int r = lookup(b, NULL, dest, &at);
+
+	if (r < 0)
+		return r;
+	r = vfs_mount_propagation(b->k, &at, propagation(flags), flags & SPEC_MNT_PROP_REC);
+	path_put(&at);
+	return r;
+}
+
 static int mount_one(struct boot *b, unsigned i, unsigned *next_export)
 {
 	const struct spec_mount *m = &b->l->spec->mounts[i];
@@ -258,6 +285,8 @@ static int mount_one(struct boot *b, unsigned i, unsigned *next_export)
 			type = "devtmpfs";
 		r = mount_type(b, m->destination, type, m->source, data, flags);
 	}
+	if (r == 0 && propagation(m->flags))
+		r = set_propagation(b, m->destination, m->flags);
 	if (r == -LX_ENODEV)
 		return oerr_set(b->e, "mounts[%u].type: \"%s\" is not supported: remove the mount or use tmpfs",
 				i, type);
@@ -359,6 +388,7 @@ static int mask(struct boot *b, const char *target)
 {
 	struct superblock *sb;
 	struct inode *root;
+	const uint32_t locked = MNT_LOCKED | MNT_LOCK_RDONLY;
 	struct path at, null;
 	int r = lookup(b, NULL, target, &at);
 
@@ -367,14 +397,15 @@ static int mask(struct boot *b, const char *target)
 	if (LX_S_ISDIR(at.dentry->inode->mode)) {
 		r = tmpfs_type.mount(b->k, "tmpfs", "size=4k,mode=755", &sb, &root);
 		if (r == 0) {
-			r = vfs_mount(b->k, &at, sb, root, MNT_RDONLY | MNT_RELATIME, "tmpfs", NULL);
+			r = vfs_mount(b->k, &at, sb, root, MNT_RDONLY | MNT_RELATIME | locked,
+				      "tmpfs", NULL);
 			inode_put(root);
 			superblock_put(sb);
 		}
 	} else {
 		r = lookup(b, NULL, "/dev/null", &null);
 		if (r == 0) {
-			r = vfs_bind(b->k, &at, &null, false, 0);
+			r = vfs_bind(b->k, &at, &null, false, MNT_LOCKED);
 			path_put(&null);
 		}
 	}
@@ -389,7 +420,7 @@ static int make_readonly(struct boot *b, const char *target)
 
 	if (r < 0)
 		return r == -LX_ENOENT || r == -LX_ENOTDIR ? 0 : r;
-	r = vfs_bind(b->k, &at, &at, true, MNT_RDONLY);
+	r = vfs_bind(b->k, &at, &at, true, MNT_RDONLY | MNT_LOCKED | MNT_LOCK_RDONLY);
 	path_put(&at);
 	return r;
 }

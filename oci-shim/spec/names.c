@@ -48,8 +48,14 @@ int rlimit_from_name(const char *name)
 	return -1;
 }
 
-/* Options that are flags of a mount. Propagation and time-stamp options other than
- * noatime have no meaning inside the sandbox, whose mounts nobody else sees. */
+/* Options that are flags of a mount; the ones with an r in front are for mounts below, too,
+ * which a gofer export does not show as mounts. Propagation is a matter between the mounts
+ * in the sandbox: the host's are not among them. */
+#define ATIME (SPEC_MNT_NOATIME | SPEC_MNT_STRICTATIME)
+#define PROP (SPEC_MNT_PRIVATE | SPEC_MNT_SHARED | SPEC_MNT_SLAVE | SPEC_MNT_UNBINDABLE)
+#define PROPAGATION(name, flag)                                  \
+	{ name, flag, (PROP & ~(flag)) | SPEC_MNT_PROP_REC }, \
+		{ "r" name, (flag) | SPEC_MNT_PROP_REC, PROP & ~(flag) }
 static const struct {
 	const char *name;
 	uint32_t set, clear;
@@ -62,18 +68,22 @@ static const struct {
 	{ "rnodev", SPEC_MNT_NODEV, 0 }, { "rdev", 0, SPEC_MNT_NODEV },
 	{ "noexec", SPEC_MNT_NOEXEC, 0 }, { "exec", 0, SPEC_MNT_NOEXEC },
 	{ "rnoexec", SPEC_MNT_NOEXEC, 0 }, { "rexec", 0, SPEC_MNT_NOEXEC },
-	{ "noatime", SPEC_MNT_NOATIME, 0 }, { "atime", 0, SPEC_MNT_NOATIME },
-	{ "rnoatime", SPEC_MNT_NOATIME, 0 }, { "ratime", 0, SPEC_MNT_NOATIME },
+	{ "noatime", SPEC_MNT_NOATIME, ATIME }, { "atime", 0, SPEC_MNT_NOATIME },
+	{ "rnoatime", SPEC_MNT_NOATIME, ATIME }, { "ratime", 0, SPEC_MNT_NOATIME },
+	{ "strictatime", SPEC_MNT_STRICTATIME, ATIME }, { "rstrictatime", SPEC_MNT_STRICTATIME, ATIME },
+	{ "nostrictatime", 0, SPEC_MNT_STRICTATIME }, { "rnostrictatime", 0, SPEC_MNT_STRICTATIME },
+	{ "relatime", 0, ATIME }, { "rrelatime", 0, ATIME },
+	{ "norelatime", 0, 0 }, { "rnorelatime", 0, 0 },
+	{ "nodiratime", SPEC_MNT_NODIRATIME, 0 }, { "diratime", 0, SPEC_MNT_NODIRATIME },
+	{ "rnodiratime", SPEC_MNT_NODIRATIME, 0 }, { "rdiratime", 0, SPEC_MNT_NODIRATIME },
+	{ "nosymfollow", SPEC_MNT_NOSYMFOLLOW, 0 }, { "symfollow", 0, SPEC_MNT_NOSYMFOLLOW },
+	{ "rnosymfollow", SPEC_MNT_NOSYMFOLLOW, 0 }, { "rsymfollow", 0, SPEC_MNT_NOSYMFOLLOW },
+	PROPAGATION("private", SPEC_MNT_PRIVATE), PROPAGATION("shared", SPEC_MNT_SHARED),
+	PROPAGATION("slave", SPEC_MNT_SLAVE), PROPAGATION("unbindable", SPEC_MNT_UNBINDABLE),
 	{ "defaults", 0, 0 }, { "async", 0, 0 }, { "sync", 0, 0 }, { "dirsync", 0, 0 },
-	{ "diratime", 0, 0 }, { "nodiratime", 0, 0 }, { "rdiratime", 0, 0 },
-	{ "rnodiratime", 0, 0 }, { "iversion", 0, 0 }, { "noiversion", 0, 0 },
+	{ "iversion", 0, 0 }, { "noiversion", 0, 0 },
 	{ "lazytime", 0, 0 }, { "nolazytime", 0, 0 }, { "loud", 0, 0 }, { "silent", 0, 0 },
-	{ "mand", 0, 0 }, { "nomand", 0, 0 }, { "relatime", 0, 0 }, { "norelatime", 0, 0 },
-	{ "rrelatime", 0, 0 }, { "rnorelatime", 0, 0 }, { "strictatime", 0, 0 },
-	{ "nostrictatime", 0, 0 }, { "rstrictatime", 0, 0 }, { "rnostrictatime", 0, 0 },
-	{ "remount", 0, 0 }, { "private", 0, 0 }, { "rprivate", 0, 0 }, { "shared", 0, 0 },
-	{ "rshared", 0, 0 }, { "slave", 0, 0 }, { "rslave", 0, 0 }, { "unbindable", 0, 0 },
-	{ "runbindable", 0, 0 }, { "symfollow", 0, 0 }, { "rsymfollow", 0, 0 },
+	{ "mand", 0, 0 }, { "nomand", 0, 0 }, { "remount", 0, 0 },
 	{ "tmpcopyup", 0, 0 },
 };
 
@@ -87,7 +97,7 @@ static bool mount_flag(struct spec_mount *m, const char *o)
 	for (size_t i = 0; i < sizeof(mount_flags) / sizeof(mount_flags[0]); i++) {
 		if (strcmp(o, mount_flags[i].name))
 			continue;
-		m->flags = (m->flags | mount_flags[i].set) & ~mount_flags[i].clear;
+		m->flags = (m->flags & ~mount_flags[i].clear) | mount_flags[i].set;
 		return true;
 	}
 	return false;

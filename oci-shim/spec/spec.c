@@ -68,6 +68,11 @@ static int parse_mount(const struct jpos *at, json_object *o, struct spec_mount 
 		free(options.v);
 		return -1;
 	}
+	if (json_object_object_get_ex(o, "uidMappings", NULL) ||
+	    json_object_object_get_ex(o, "gidMappings", NULL)) {
+		free(options.v);
+		return jfail(at, "uidMappings and gidMappings: mounts with mapped ids are not supported: remove them");
+	}
 	r = mount_options_parse(m, &options, &oe);
 	free(options.v);
 	if (r < 0) {

@@ -46,6 +46,15 @@ struct spec_process {
 #define SPEC_MNT_NODEV 4u
 #define SPEC_MNT_NOEXEC 8u
 #define SPEC_MNT_NOATIME 16u
+#define SPEC_MNT_NODIRATIME 32u
+#define SPEC_MNT_STRICTATIME 64u
+#define SPEC_MNT_NOSYMFOLLOW 128u
+/* Propagation, within the sandbox: with SPEC_MNT_PROP_REC of all mounts below, too. */
+#define SPEC_MNT_PRIVATE 256u
+#define SPEC_MNT_SHARED 512u
+#define SPEC_MNT_SLAVE 1024u
+#define SPEC_MNT_UNBINDABLE 2048u
+#define SPEC_MNT_PROP_REC 4096u
 
 struct spec_mount {
 	const char *destination, *type, *source;

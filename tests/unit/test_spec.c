@@ -57,12 +57,29 @@ Test(spec, fields)
 	cr_assert(s->process.rlimits[7].set);
 	cr_assert_eq(s->process.rlimits[7].hard, UINT64_MAX);
 	cr_assert(s->mounts[0].bind && s->mounts[0].recursive);
-	cr_assert_eq(s->mounts[0].flags, SPEC_MNT_RDONLY);
+	cr_assert_eq(s->mounts[0].flags & 0xff, SPEC_MNT_RDONLY);
 	cr_assert_str_eq(s->mounts[1].data, "mode=755,size=1m");
 	cr_assert(s->ns[NS_UTS].listed && !s->ns[NS_UTS].path);
 	cr_assert_str_eq(s->ns[NS_NETWORK].path, "/n");
 	cr_assert_eq(s->res.pids_limit, 9);
 	cr_assert_str_eq(s->annotations[0].value, "");
+	spec_free(s);
+}
+
+Test(spec, mount_options)
+{
+	struct oci_spec *s = good(
+		HEAD "\"process\":{\"args\":[\"a\"],\"cwd\":\"/\"},\"mounts\":["
+		"{\"destination\":\"/a\",\"type\":\"tmpfs\",\"options\":"
+		"[\"noatime\",\"strictatime\",\"nodiratime\",\"nosymfollow\",\"rslave\"]},"
+		"{\"destination\":\"/b\",\"type\":\"bind\",\"source\":\"/x\",\"options\":"
+		"[\"rshared\",\"private\",\"relatime\"]}]}");
+
+	cr_assert_eq(s->mounts[0].flags, SPEC_MNT_STRICTATIME | SPEC_MNT_NODIRATIME |
+						 SPEC_MNT_NOSYMFOLLOW | SPEC_MNT_SLAVE |
+						 SPEC_MNT_PROP_REC);
+	cr_assert(!s->mounts[0].data || !s->mounts[0].data[0]);
+	cr_assert_eq(s->mounts[1].flags, SPEC_MNT_PRIVATE);
 	spec_free(s);
 }
 
@@ -95,6 +112,8 @@ Test(spec, errors_name_the_field)
 	    "process.rlimits[0].type: unknown");
 	bad(PROC(",\"rlimits\":[{\"type\":\"RLIMIT_AS\",\"soft\":2,\"hard\":1}]"), "above the hard");
 	bad(PROC(",\"oomScoreAdj\":2000"), "process.oomScoreAdj");
+	bad(HEAD "\"mounts\":[{\"destination\":\"/a\",\"uidMappings\":[]}]}",
+	    "mapped ids are not supported");
 	bad(HEAD "\"mounts\":[{\"destination\":\"/a\"}]}", "mounts[0].type: missing");
 	bad(HEAD "\"mounts\":[{\"destination\":\"/a\",\"type\":\"bind\"}]}", "mounts[0].source");
 	bad(HEAD "\"mounts\":[{\"destination\":\"/a\",\"type\":\"bind\",\"source\":\"/\","
