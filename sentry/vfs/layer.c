@@ -1,6 +1,8 @@
 /* What stacked file systems need of the one below: layer.h. */
 #include "sentry/vfs/layer.h"
 
+#include <stdlib.h>
+
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_inotify.h"
 
@@ -132,4 +134,88 @@ struct mount *layer_mount(const struct path *p, uint32_t flags)
 bool layer_is_below(const struct dentry *d, const struct dentry *top)
 {
 	return dentry_is_below(d, top);
+}
+
+/* ---- files of a lower layer ---- */
+
+struct follower {
+	struct file *real;
+	struct file *(*renew)(struct file *f, const struct file *real);
+};
+
+static struct file *real_file(struct file *f)
+{
+	struct follower *w = f->priv;
+	struct file *fresh = w->renew(f, w->real);
+
+	if (fresh) {
+		file_put(w->real);
+		w->real = fresh;
+	}
+	return w->real;
+}
+
+static int64_t follow_read(struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
+{
+	AUTO_PUT(file) struct file *real = real_file(f);
+
+	file_get(real); /* a cold read drops the kernel lock */
+	return real->ops->read ? real->ops->read(real, u, pos, rwf) : -LX_EINVAL;
+}
+
+static int64_t follow_seek(struct file *f, int64_t off, int whence)
+{
+	struct file *real = real_file(f);
+
+	real->pos = f->pos;
+	return real->ops->seek ? real->ops->seek(real, off, whence) : -LX_EINVAL;
+}
+
+static int follow_mmap(struct file *f, struct file_map *m)
+{
+	struct file *real = real_file(f);
+
+	return real->ops->mmap ? real->ops->mmap(real, m) : -LX_ENODEV;
+}
+
+static int follow_fsync(struct file *f, bool data_only)
+{
+	AUTO_PUT(file) struct file *real = real_file(f);
+
+	file_get(real);
+	return real->ops->fsync ? real->ops->fsync(real, data_only) : 0;
+}
+
+static void follow_release(struct file *f)
+{
+	struct follower *w = f->priv;
+
+	file_put(w->real);
+	free(w);
+}
+
+static const struct file_ops follow_ops = {
+	.name = "layer",
+	.read = follow_read,
+	.seek = follow_seek,
+	.mmap = follow_mmap,
+	.fsync = follow_fsync,
+	.release = follow_release,
+};
+
+int layer_follow(const struct path *path, uint32_t fmode, uint32_t flags, struct file *real,
+		 struct file *(*renew)(struct file *f, const struct file *real),
+		 struct file **out)
+{
+	struct follower *w = malloc(sizeof(*w));
+
+	*out = w ? file_new(real->k, &follow_ops, path, fmode, flags) : NULL;
+	if (!*out) {
+		free(w);
+		file_put(real);
+		return -LX_ENFILE;
+	}
+	*w = (struct follower){ real, renew };
+	(*out)->priv = w;
+	return 0;
 }

@@ -28,6 +28,12 @@ int layer_rename(struct dentry *old, struct dentry *ndir, const char *nname,
 int layer_setattr(struct dentry *d, const struct iattr *a);
 /* Open a regular file or a directory; the file is not counted as a writer. */
 int layer_open(const struct path *p, uint32_t fmode, uint32_t flags, struct file **out);
+/* A file opened for reading in a lower layer, shown under path: reads, seeks and mappings go
+ * to `real` (reference taken over, also on failure) until renew() gives another file, as it
+ * does once the object has changed. renew: NULL while there is none; else a reference. */
+int layer_follow(const struct path *path, uint32_t fmode, uint32_t flags, struct file *real,
+		 struct file *(*renew)(struct file *f, const struct file *real),
+		 struct file **out);
 /* A mount like p's whose root is p, in no tree and with no peers: what a layer is kept by.
  * One reference. NULL: no memory. */
 struct mount *layer_mount(const struct path *p, uint32_t flags);

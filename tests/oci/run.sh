@@ -173,4 +173,7 @@ leaks_after oci/many || rc=1
 leaks_before
 "$here/cli_errors.sh" "$runsc" || rc=1
 leaks_after oci/cli-errors || rc=1
+leaks_before
+"$here/layers.sh" "$runsc" || rc=1
+leaks_after oci/layers || rc=1
 exit $rc

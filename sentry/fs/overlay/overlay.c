@@ -75,7 +75,7 @@ void ovl_links_drop_ref(struct ovl_inode *o)
 
 /* ---- inodes ---- */
 
-static void take_attrs(struct inode *i, const struct inode *lower)
+void ovl_take_attrs(struct inode *i, const struct inode *lower)
 {
 	i->nlink = lower->nlink;
 	i->uid = lower->uid;
@@ -114,7 +114,7 @@ int ovl_from_lower(struct superblock *sb, struct inode *lower, struct inode **ou
 		return -LX_ENOMEM;
 	}
 	o->lower = lower;
-	take_attrs(&o->vfs, lower);
+	ovl_take_attrs(&o->vfs, lower);
 	if (!LX_S_ISDIR(lower->mode) && lower->nlink > 1 &&
 	    !RB_INSERT(ovl_links, &ovl_s(sb)->links, o))
 		o->in_links = true;

@@ -46,6 +46,17 @@ static int wrap(struct inode *dir, const char *name, struct inode *lower, struct
 	return 0;
 }
 
+void ovl_drop_weak(struct inode *dir, const char *name, const struct inode *i)
+{
+	struct dirnode *n = dirtab_find(tab(dir), name);
+
+	if (!n || !(n->flags & OVL_WEAK) || n->inode != i)
+		return;
+	list_del_init(&n->alias);
+	dirtab_del(tab(dir), n);
+	inode_put(dir); /* the entry that was asked about holds it, too */
+}
+
 int ovl_lookup(struct inode *dir, const char *name, struct inode **out)
 {
 	struct ovl_inode *od = ovl_i(dir);

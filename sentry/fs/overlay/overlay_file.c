@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sentry/fs/overlay/overlay_impl.h"
+#include "sentry/vfs/layer.h"
 #include "syscalls/abi/lx_inotify.h"
 
 /* Positions of entries that only exist here; lower file systems do not use these. */
@@ -180,18 +181,34 @@ int ovl_lower_shows(struct ovl_inode *o)
 
 /* ---- open ---- */
 
-/* The lower inode's own file, shown under the overlay's path. */
+static struct file *open_own(struct ovl_inode *o, const struct path *path, uint32_t fmode,
+			     uint32_t flags)
+{
+	struct file *f = file_new(o->vfs.sb->k, &memfile_file_ops, path, fmode, flags);
+
+	if (f)
+		f->priv = &o->file;
+	return f;
+}
+
+/* The contents were copied up since it was opened. */
+static struct file *renew(struct file *f, const struct file *real)
+{
+	struct ovl_inode *o = ovl_i(f->inode);
+
+	if (!o->own_data || real->ops == &memfile_file_ops)
+		return NULL;
+	return open_own(o, &f->path, FMODE_READ, real->flags);
+}
+
+/* The lower inode's own file, for as long as it is not changed. */
 static int open_through(struct ovl_inode *o, const struct path *path, uint32_t fmode,
 			uint32_t flags, struct file **out)
 {
-	int err = ovl_open_lower(o, fmode, flags, out);
+	struct file *f;
+	int err = ovl_open_lower(o, fmode, flags, &f);
 
-	if (err)
-		return err;
-	path_put(&(*out)->path);
-	(*out)->path = *path;
-	path_get(path);
-	return 0;
+	return err ? err : layer_follow(path, fmode, flags, f, renew, out);
 }
 
 int ovl_open(struct inode *i, const struct path *path, uint32_t fmode, uint32_t flags,
@@ -211,13 +228,10 @@ int ovl_open(struct inode *i, const struct path *path, uint32_t fmode, uint32_t 
 		if (err)
 			return err;
 	}
-	f = file_new(i->sb->k, dir ? &ovl_dir_ops : &memfile_file_ops, path, fmode, flags);
-	if (!f)
-		return -LX_ENFILE;
-	if (!dir)
-		f->priv = &o->file;
+	f = dir ? file_new(i->sb->k, &ovl_dir_ops, path, fmode, flags)
+		: open_own(o, path, fmode, flags);
 	*out = f;
-	return 0;
+	return f ? 0 : -LX_ENFILE;
 }
 
 /* ---- attributes ---- */
@@ -341,7 +355,40 @@ static int ovl_removexattr(struct inode *i, const char *name)
 	return err;
 }
 
+static bool lower_still(struct dentry *d)
+{
+	const struct inode_ops *ops = d->inode->ops;
+	struct dentry *one[] = { d };
+
+	if (ops->revalidate_chain)
+		return ops->revalidate_chain(one, 1) == 1;
+	return !ops->revalidate || ops->revalidate(d);
+}
+
+/* Is the name still what it was below? Only asked when the host may change the lower tree;
+ * what was changed here stays as it is here. */
+static bool ovl_revalidate(struct dentry *d)
+{
+	struct ovl_inode *o = ovl_i(d->inode);
+	struct ovl_inode *up = d->parent ? ovl_i(d->parent->inode) : NULL;
+	struct dentry below = { .inode = o->lower, .name = d->name, .name_len = d->name_len,
+				.hash = d->hash }, above = { .inode = up ? up->lower : NULL };
+
+	if (!o->lower || o->lower->sb->negative_ok || !up || !up->lower || o->pinned ||
+	    d->valid_at == o->vfs.sb->k->ctxt)
+		return true;
+	below.parent = &above;
+	if (lower_still(&below)) {
+		d->valid_at = o->vfs.sb->k->ctxt;
+		ovl_take_attrs(&o->vfs, o->lower);
+		return true;
+	}
+	ovl_drop_weak(d->parent->inode, d->name, d->inode);
+	return false;
+}
+
 const struct inode_ops ovl_inode_ops = {
+	.revalidate = ovl_revalidate,
 	.lookup = ovl_lookup,
 	.walk = ovl_walk,
 	.create = ovl_create,

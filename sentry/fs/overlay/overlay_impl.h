@@ -60,6 +60,8 @@ int ovl_from_lower(struct superblock *sb, struct inode *lower, struct inode **ou
 /* A new inode that only exists here, one reference. */
 int ovl_make(struct superblock *sb, uint32_t mode, uint32_t uid, uint32_t gid,
 	     struct inode **out);
+/* The fields of an unchanged object, as they are below. */
+void ovl_take_attrs(struct inode *i, const struct inode *lower);
 struct ovl_inode *ovl_links_find(struct ovl_sb *os, const struct inode *lower);
 void ovl_links_drop_ref(struct ovl_inode *o);
 void ovl_free(struct inode *i);
@@ -93,6 +95,9 @@ int ovl_rename(struct inode *odir, const char *oname, struct inode *src, struct 
 	       const char *nname, struct inode *dst, uint32_t flags);
 int ovl_tmpfile(struct inode *dir, uint32_t mode, uint32_t uid, uint32_t gid,
 		struct inode **out);
+
+/* dir/name is no longer the lower object that i stands for: look it up anew. */
+void ovl_drop_weak(struct inode *dir, const char *name, const struct inode *i);
 
 /* ---- overlay_file.c ---- */
 int ovl_open(struct inode *i, const struct path *path, uint32_t fmode, uint32_t flags,
