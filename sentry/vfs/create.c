@@ -214,8 +214,7 @@ static bool may_link(struct task *t, struct inode *i)
 {
 	const struct cred *c = t->cred;
 
-	if (!sysctl_get(t->k, SYSCTL_PROTECTED_HARDLINKS) || c->fsuid == i->uid ||
-	    cred_has_cap(c, LX_CAP_FOWNER))
+	if (!sysctl_get(t->k, SYSCTL_PROTECTED_HARDLINKS) || inode_owner_or_capable(c, i))
 		return true;
 	return LX_S_ISREG(i->mode) && !(i->mode & LX_S_ISUID) &&
 	       (i->mode & (LX_S_ISGID | LX_S_IXGRP)) != (LX_S_ISGID | LX_S_IXGRP) &&
