@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "platform/base/auto.h"
-#include "sentry/ipc/sem.h"
-#include "sentry/mm/mm.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/pid.h"
 #include "sentry/task/pidfd.h"
@@ -457,6 +456,13 @@ long sys_pidfd_send_signal(struct task *t, const struct pidfd_send_signal_args *
 	if (a->flags & (a->flags - 1))
 		return -LX_EINVAL; /* one at most */
 	err = pidfd_of(t, a->pidfd, &f, &tg);
+	if (err == -LX_EBADF && f) {
+		int why;
+
+		/* Older than pidfds: an open /proc/PID. */
+		tg = proc_pid_tgroup(f, &why);
+		err = tg ? 0 : why;
+	}
 	if (!err)
 		err = pidfd_info(t, a, tg, &info);
 	if (err)
@@ -495,57 +501,4 @@ long sys_pidfd_getfd(struct task *t, const struct pidfd_getfd_args *a)
 	if (!f)
 		return -LX_EBADF;
 	return fdtable_add(t, f, FD_CLOEXEC_FLAG);
-}
-
-/* ---- unshare ---- */
-
-/* What cannot be undone is refused unless there is nothing to undo, as in Linux. */
-static int check_unshare(const struct task *t, uint64_t flags)
-{
-	const uint64_t alone = LX_CLONE_THREAD | LX_CLONE_SIGHAND | LX_CLONE_VM;
-
-	if (flags & ~(alone | LX_CLONE_FS | LX_CLONE_FILES | LX_CLONE_SYSVSEM |
-		      LX_CLONE_NAMESPACES))
-		return -LX_EINVAL;
-	if ((flags & alone) && t->tg->nlive > 1)
-		return -LX_EINVAL;
-	if ((flags & (LX_CLONE_SIGHAND | LX_CLONE_VM)) && refs_count(&t->sighand->refs) > 1)
-		return -LX_EINVAL;
-	if ((flags & LX_CLONE_VM) && t->mm->users > 1)
-		return -LX_EINVAL;
-	return flags & LX_CLONE_NAMESPACES ? -LX_EPERM : 0;
-}
-
-long sys_unshare(struct task *t, const struct unshare_args *a)
-{
-	struct fdtable *fds = NULL;
-	struct fs_ctx *fs = NULL;
-	int err = check_unshare(t, a->unshare_flags);
-
-	if (err)
-		return err;
-	if ((a->unshare_flags & LX_CLONE_FS) && refs_count(&t->fs->refs) > 1) {
-		fs = fs_ctx_dup(t->fs);
-		if (!fs)
-			return -LX_ENOMEM;
-	}
-	if ((a->unshare_flags & LX_CLONE_FILES) && fdtable_is_shared(t->fds)) {
-		fds = fdtable_dup(t->fds);
-		if (!fds) {
-			if (fs)
-				fs_ctx_put(fs);
-			return -LX_ENOMEM;
-		}
-	}
-	if (a->unshare_flags & LX_CLONE_SYSVSEM)
-		sem_exit(t);
-	if (fs) {
-		fs_ctx_put(t->fs);
-		t->fs = fs;
-	}
-	if (fds) {
-		fdtable_put(t->fds, t);
-		t->fds = fds;
-	}
-	return 0;
 }

@@ -134,11 +134,23 @@ static bool one_of(uint32_t id, uint32_t a, uint32_t b, uint32_t c)
 	return id == CRED_KEEP || id == a || id == b || id == c;
 }
 
+/* Is it nothing that a setres call asks for? Then it leaves the file system id alone. */
+static bool nothing_new(const uint32_t want[3], const uint32_t have[3], uint32_t fs)
+{
+	for (int i = 0; i < 3; i++)
+		if (want[i] != CRED_KEEP && want[i] != have[i])
+			return false;
+	return want[1] == CRED_KEEP || want[1] == fs;
+}
+
 int cred_setresuid(struct task *t, uint32_t ruid, uint32_t euid, uint32_t suid)
 {
 	const struct cred *o = t->cred;
+	const uint32_t want[] = { ruid, euid, suid }, have[] = { o->uid, o->euid, o->suid };
 	struct cred *new;
 
+	if (nothing_new(want, have, o->fsuid))
+		return 0;
 	if (!task_capable(t, LX_CAP_SETUID) &&
 	    !(one_of(ruid, o->uid, o->euid, o->suid) && one_of(euid, o->uid, o->euid, o->suid) &&
 	      one_of(suid, o->uid, o->euid, o->suid)))
@@ -159,8 +171,11 @@ int cred_setresuid(struct task *t, uint32_t ruid, uint32_t euid, uint32_t suid)
 int cred_setresgid(struct task *t, uint32_t rgid, uint32_t egid, uint32_t sgid)
 {
 	const struct cred *o = t->cred;
+	const uint32_t want[] = { rgid, egid, sgid }, have[] = { o->gid, o->egid, o->sgid };
 	struct cred *new;
 
+	if (nothing_new(want, have, o->fsgid))
+		return 0;
 	if (!task_capable(t, LX_CAP_SETGID) &&
 	    !(one_of(rgid, o->gid, o->egid, o->sgid) && one_of(egid, o->gid, o->egid, o->sgid) &&
 	      one_of(sgid, o->gid, o->egid, o->sgid)))

@@ -13,4 +13,5 @@ list(APPEND SENTRY_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/task_exit.c
   ${CMAKE_CURRENT_LIST_DIR}/task_host.c
   ${CMAKE_CURRENT_LIST_DIR}/task_wait.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_unshare.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_process.c)

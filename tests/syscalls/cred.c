@@ -499,4 +499,20 @@ CASE(umask_rules, "umask")
 	CHECK_EQ(umask(old), 027);
 }
 
+/* Asking for what is there already leaves the file system ids alone. */
+CASE(setres_of_nothing, "setresuid,setresgid,setfsuid,setfsgid")
+{
+	setfsuid(1000);
+	setfsgid(1001);
+	CHECK_EQ(setresuid(-1, -1, -1), 0);
+	CHECK_EQ(setresuid(0, -1, 0), 0);
+	CHECK_EQ(setresgid(-1, -1, 0), 0);
+	CHECK_EQ(setfsuid(-1), 1000);
+	CHECK_EQ(setfsgid(-1), 1001);
+	CHECK_EQ(setresgid(-1, 0, -1), 0);
+	CHECK_EQ(setresuid(-1, 0, -1), 0);
+	CHECK_EQ(setfsuid(-1), 0);
+	CHECK_EQ(setfsgid(-1), 0);
+}
+
 MAIN()

@@ -4,8 +4,10 @@
 
 #include <stdint.h>
 
+struct file;
 struct kernel;
 struct mm;
+struct tgroup;
 
 /* Settings below /proc/sys that something else in the sentry may want to follow. Kernel
  * lock held. */
@@ -38,6 +40,12 @@ int64_t sysctl_get(struct kernel *k, enum sysctl_id id);
 /* Stable numbers of the one namespace of each type ("net:[4026531840]"). type: "net",
  * "pid" …; 0 when unknown. */
 uint64_t proc_ns_ino(const char *type);
+
+/* Is it an open namespace (/proc/PID/ns/…)? Its LX_CLONE_NEW* flag, or 0. */
+uint64_t proc_ns_kind(const struct file *f);
+/* The process whose /proc/PID directory is open as f: borrowed, perhaps reaped. NULL with
+ * -LX_EBADF (it is something else) or -LX_ESRCH in *err. */
+struct tgroup *proc_pid_tgroup(const struct file *f, int *err);
 
 /* Pages in use, an estimate: private writable memory and program text. */
 uint64_t proc_rss_pages(struct mm *mm);

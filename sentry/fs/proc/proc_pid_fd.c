@@ -5,6 +5,7 @@
 
 #include "sentry/fs/proc/proc.h"
 #include "sentry/fs/proc/proc_impl.h"
+#include "syscalls/abi/lx_clone.h"
 #include "sentry/mm/mm.h"
 #include "syscalls/abi/lx_cap.h"
 #include "syscalls/abi/lx_dirent.h"
@@ -301,6 +302,27 @@ static int ns_get_link(struct pseudo_node *n, struct task *t, struct path *out)
 		return -LX_ENOMEM;
 	out->mnt = k->mnt->anon;
 	mount_get(out->mnt);
+	return 0;
+}
+
+uint64_t proc_ns_kind(const struct file *f)
+{
+	static const struct {
+		const char *type;
+		uint64_t flag;
+	} kinds[] = {
+		{ "cgroup", LX_CLONE_NEWCGROUP }, { "ipc", LX_CLONE_NEWIPC },
+		{ "mnt", LX_CLONE_NEWNS },	  { "net", LX_CLONE_NEWNET },
+		{ "pid", LX_CLONE_NEWPID },	  { "time", LX_CLONE_NEWTIME },
+		{ "user", LX_CLONE_NEWUSER },	  { "uts", LX_CLONE_NEWUTS },
+	};
+	const struct inode *i = file_inode(f);
+
+	if (!f->k->procfs || i->sb != f->k->procfs->ns_sb)
+		return 0;
+	for (unsigned n = 0; n < sizeof(kinds) / sizeof(kinds[0]); n++)
+		if (proc_ns_ino(kinds[n].type) == i->ino)
+			return kinds[n].flag;
 	return 0;
 }
 

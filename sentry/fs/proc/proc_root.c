@@ -7,6 +7,7 @@
 #include "sentry/fs/proc/proc_impl.h"
 #include "sentry/klog.h"
 #include "sentry/mm/mm.h"
+#include "sentry/task/pid.h"
 #include "syscalls/abi/lx_cap.h"
 #include "syscalls/abi/lx_dirent.h"
 #include "syscalls/abi/lx_fcntl.h"
@@ -180,6 +181,8 @@ static int show_key_users(struct pseudo_node *n, struct pseudo_buf *b)
 
 /* ---- the top directory ---- */
 
+static const struct sb_ops proc_sb_ops;
+
 static int self_readlink(struct pseudo_node *n, char *buf, size_t size)
 {
 	(void)n;
@@ -236,6 +239,23 @@ static bool root_next(struct pseudo_node *dir, uint64_t *cursor, char *name, siz
 	snprintf(name, size, "%d", tg->tgid);
 	tgroup_put(tg);
 	return true;
+}
+
+struct tgroup *proc_pid_tgroup(const struct file *f, int *err)
+{
+	struct inode *i = file_inode(f);
+	const struct pseudo_node *n;
+	struct tgroup *tg;
+
+	*err = -LX_EBADF;
+	if (i->sb->ops != &proc_sb_ops || !LX_S_ISDIR(i->mode))
+		return NULL;
+	n = pseudo_node_of(i);
+	if (n->e != &proc_pid_entry || n->id.tid)
+		return NULL;
+	*err = -LX_ESRCH;
+	tg = tgroup_peek(f->k, n->id.tgid);
+	return tg && tg->start_mono_ns == n->id.start ? tg : NULL;
 }
 
 #define TEXT(name, perm, text) \
@@ -296,7 +316,6 @@ const struct pseudo_entry proc_root_entry =
 /* ---- mounting ---- */
 
 static const struct pseudo_fs proc_pseudo_fs = { .refresh = proc_refresh };
-static const struct sb_ops proc_sb_ops;
 
 struct procfs *procfs_of(struct kernel *k)
 {
