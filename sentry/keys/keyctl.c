@@ -608,7 +608,7 @@ static void show_timeout(const struct key *key, char *buf, size_t size)
 
 static void show_key(const struct key *key, void (*emit)(void *, const char *), void *ctx)
 {
-	char timeout[16], tail[32] = "", *line = NULL;
+	char timeout[24], tail[32] = "", *line = NULL;
 
 	show_timeout(key, timeout, sizeof(timeout));
 	if (!key->type->ring)
