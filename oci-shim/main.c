@@ -30,6 +30,7 @@ static const struct verb {
 	{ "resume", cmd_resume, "let a paused container go on" },
 	{ "update", cmd_update, "change a container's resource limits" },
 	{ "events", cmd_events, "print what a container uses as JSON" },
+	{ "debug", cmd_debug, "look into a container: stacks, processes, calls" },
 	{ "checkpoint", cmd_checkpoint, NULL },
 	{ "restore", cmd_restore, NULL },
 	{ "spec", cmd_spec, "write a default config.json" },
@@ -103,7 +104,7 @@ static int run(struct runsc_opts *o, char **argv, struct oerr *e)
 
 int main(int argc, char **argv)
 {
-	struct runsc_opts o = { .debug_fd = -1, .argv = argv };
+	struct runsc_opts o = { .debug_fd = -1, .report_fd = -1, .argv = argv };
 	struct oerr e = { 0 };
 	char **args;
 	int r;

@@ -20,7 +20,8 @@
 
 /* What the flags say, before it is checked. */
 static struct {
-	const char *root, *log, *log_format, *debug_log, *strace, *platform, *network, *overlay;
+	const char *root, *log, *log_format, *debug_log, *strace, *crash_reports, *platform;
+	const char *network, *overlay;
 	const char *rootless, *dcache, *fd_cache;
 	bool debug, systemd, help;
 } raw;
@@ -32,6 +33,7 @@ static const struct arg_def globals[] = {
 	{ "debug", 0, ARG_FLAG, &raw.debug, "more detail in the debug log" },
 	{ "debug-log", 0, ARG_TEXT, &raw.debug_log, "file for the runtime's own log" },
 	{ "strace", 0, ARG_OPTIONAL, &raw.strace, "print system calls: all, or open,%file,... or !futex" },
+	{ "crash-reports", 0, ARG_OPTIONAL, &raw.crash_reports, "report processes that die of a fault: to FILE, the debug log or stderr" },
 	{ "platform", 0, ARG_TEXT, &raw.platform, "unotify (default)" },
 	{ "network", 0, ARG_TEXT, &raw.network, "none (default) or host" },
 	{ "overlay2", 0, ARG_TEXT, &raw.overlay, "{root|all}:{memory|self|dir=/path}[,size=N], or none (default): where changes go" },
@@ -115,6 +117,20 @@ static int set_number(const char *name, const char *text, unsigned max, unsigned
 	return 0;
 }
 
+static int open_crash_reports(struct runsc_opts *o, struct oerr *e)
+{
+	if (!raw.crash_reports || o->report_fd >= 0)
+		return 0;
+	if (raw.crash_reports[0])
+		o->report_fd = fd_above_stdio(open(raw.crash_reports, O_WRONLY | O_CREAT | O_APPEND |
+						   O_CLOEXEC | O_NOCTTY, 0644));
+	else
+		o->report_fd = fcntl(o->debug_fd >= 0 ? o->debug_fd : 2, F_DUPFD_CLOEXEC, 3);
+	if (o->report_fd < 0)
+		return oerr_errno(e, errno, "--crash-reports %s", raw.crash_reports);
+	return 0;
+}
+
 static int settle(struct runsc_opts *o, struct oerr *e)
 {
 	opts_for_messages(o);
@@ -151,7 +167,9 @@ static int settle(struct runsc_opts *o, struct oerr *e)
 		return oerr_set(e, "--platform %s: use unotify", o->platform);
 	if (set_root(o, e) < 0)
 		return -1;
-	return open_debug_log(o, e);
+	if (open_debug_log(o, e) < 0)
+		return -1;
+	return open_crash_reports(o, e);
 }
 
 int cmd_parse(struct runsc_opts *o, const char *verb, const char *usage,

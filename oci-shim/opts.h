@@ -34,6 +34,7 @@ struct runsc_opts {
 	int debug_fd;		/* the open debug log, or -1 */
 	bool debug;
 	const char *strace;	/* NULL: off; "": every call; else a filter */
+	int report_fd;		/* --crash-reports: where to, or -1 */
 	const char *platform;
 	enum net_mode network;
 	bool network_given;

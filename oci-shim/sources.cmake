@@ -17,6 +17,7 @@ list(APPEND SHIM_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/err.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/args.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/create.c
+  ${CMAKE_CURRENT_LIST_DIR}/cmd/debug.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/do.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/exec.c
   ${CMAKE_CURRENT_LIST_DIR}/cmd/info.c
@@ -36,6 +37,11 @@ list(APPEND SHIM_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/cgroup_live.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/confine.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/console.c
+  ${CMAKE_CURRENT_LIST_DIR}/debug/eh_frame.c
+  ${CMAKE_CURRENT_LIST_DIR}/debug/elf.c
+  ${CMAKE_CURRENT_LIST_DIR}/debug/remote.c
+  ${CMAKE_CURRENT_LIST_DIR}/debug/report.c
+  ${CMAKE_CURRENT_LIST_DIR}/debug/unwind.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/control_client.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/convert.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/fds.c
@@ -44,6 +50,7 @@ list(APPEND SHIM_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/launch.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/namespaces.c
   ${CMAKE_CURRENT_LIST_DIR}/sandbox/proxy.c
+  ${CMAKE_CURRENT_LIST_DIR}/sandbox/reporter.c
   ${CMAKE_CURRENT_LIST_DIR}/boot/boot.c
   ${CMAKE_CURRENT_LIST_DIR}/boot/confine_host.c
   ${CMAKE_CURRENT_LIST_DIR}/boot/mounts.c)

@@ -27,6 +27,7 @@ struct plat_backend {
 	int (*thread_new)(struct plat_thread *parent, const struct plat_clone *how, void *cookie,
 			  struct plat_thread **out_thread, struct plat_as **out_as);
 	struct plat_regs *(*thread_regs)(struct plat_thread *th);
+	bool (*peek_regs)(struct plat_thread *th, struct plat_regs *out); /* NULL: never */
 	size_t (*get_fpstate)(struct plat_thread *th, void *buf, size_t size);
 	int (*set_fpstate)(struct plat_thread *th, const void *buf, size_t len);
 	void (*resume)(struct plat_thread *th, struct plat_batch *batch);

@@ -164,6 +164,11 @@ struct plat_regs *plat_thread_regs(struct plat_thread *th)
 	return of(th)->thread_regs(th);
 }
 
+bool plat_thread_peek_regs(struct plat_thread *th, struct plat_regs *out)
+{
+	return of(th)->peek_regs && of(th)->peek_regs(th, out);
+}
+
 size_t plat_thread_get_fpstate(struct plat_thread *th, void *buf, size_t size)
 {
 	return of(th)->get_fpstate(th, buf, size);

@@ -202,6 +202,11 @@ int plat_thread_new(struct plat_thread *parent, const struct plat_clone *how, vo
  * partial trap see there. */
 struct plat_regs *plat_thread_regs(struct plat_thread *th);
 
+/* All registers of a thread whose partial trap is not answered yet, for those who look at
+ * it. false: not known yet; they are being fetched, ask again a little later. The call and
+ * its answer are not touched. A guest can make them lie. [any] */
+bool plat_thread_peek_regs(struct plat_thread *th, struct plat_regs *out);
+
 /* FS base: unknown to the kernel unless asked for: it is read with a batch. */
 
 /* Signal-frame FPU state (the XSAVE image with its software-reserved trailer),

@@ -26,6 +26,7 @@ struct kernel_net;
 struct inode;
 struct ipc_ns;
 struct ttys;
+struct ksiginfo;
 struct procfs;
 struct keys;
 
@@ -71,6 +72,10 @@ struct kernel {
 	uint64_t total_forks;	/* [mu] for /proc/stat */
 	uint64_t ctxt;		/* [mu] traps served, for /proc/stat */
 	void *strace;		/* sentry/task/strace.c */
+	/* t is about to end its process by a fault or the like, of which info tells; NULL:
+	 * nobody wants to know. Drops the lock meanwhile. */
+	void (*crash)(struct task *t, const struct ksiginfo *info);
+	void *crash_ctx;
 	pthread_cond_t idle;	/* with mu.m: ntasks became 0 */
 	bool init_ending;	/* [mu] pid 1 has exited; it waits for the others */
 	bool started;		/* [mu] kernel_start() ran */

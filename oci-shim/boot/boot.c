@@ -52,6 +52,7 @@ static void close_inherited(const struct launch *l, int proxy, int gofer, int re
 	keep[n++] = l->control_fd;
 	keep[n++] = l->o->debug_fd;
 	keep[n++] = l->strace_fd;
+	keep[n++] = l->crash_fd;
 	for (int i = 0; i < 3; i++)
 		keep[n++] = l->stdio[i];
 	for (unsigned i = 0; i < l->nextra && i < CONTROL_MAX_FDS; i++)
@@ -95,7 +96,7 @@ static void make_kernel(struct boot_state *b, int control_fd, int proxy, pid_t p
 		.strace_filter = l->o->strace, .strace_fd = l->strace_fd,
 	};
 	struct container_params cp = {
-		.control_fd = control_fd, .proxy_fd = proxy, .proxy_pid = proxy_pid,
+		.control_fd = control_fd, .crash_fd = l->crash_fd, .proxy_fd = proxy, .proxy_pid = proxy_pid,
 		.native_signals = l->native_signals, .hooks = b->hooks, .nhooks = b->nhooks,
 	};
 	struct oerr e = { 0 };

@@ -23,6 +23,7 @@ int cmd_pause(struct runsc_opts *o, char **argv, struct oerr *e);
 int cmd_resume(struct runsc_opts *o, char **argv, struct oerr *e);
 int cmd_update(struct runsc_opts *o, char **argv, struct oerr *e);
 int cmd_events(struct runsc_opts *o, char **argv, struct oerr *e);
+int cmd_debug(struct runsc_opts *o, char **argv, struct oerr *e);
 int cmd_checkpoint(struct runsc_opts *o, char **argv, struct oerr *e);
 int cmd_restore(struct runsc_opts *o, char **argv, struct oerr *e);
 int cmd_syscalls(struct runsc_opts *o, char **argv, struct oerr *e);

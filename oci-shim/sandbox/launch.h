@@ -28,6 +28,8 @@ struct launch {
 	int tty;		/* pty slave that the proxy takes as controlling tty, or -1 */
 	int control_fd;		/* listening socket or -1 */
 	int strace_fd;		/* where --strace lines go, or -1 */
+	int crash_fd;		/* the sentry's socket to the crash reporter, or -1; set by the
+				 * proxy */
 	uid_t outer_uid;	/* whom root in the sentry's user namespace stands for */
 	gid_t outer_gid;
 	bool auto_start;	/* no separate start follows */

@@ -17,7 +17,8 @@ struct proxy {
 	int sock;		/* to the sentry */
 	int report;		/* to the command; -1: none */
 	int sentry_fd, gofer_fd; /* pidfds of our children; -1: none */
-	pid_t sentry, gofer;
+	pid_t sentry, gofer, reporter; /* 0: none */
+	int reporter_fd;
 	bool committed;		/* the command may go away */
 };
 /* The proxy of a container's first process; never returns. */
@@ -46,6 +47,11 @@ bool ns_maps_by_parent(const struct launch *l);
 
 /* The gofer; never returns. */
 __attribute__((noreturn)) void gofer_main(const struct launch *l, int sock, int report);
+
+/* ---- reporter.c ---- */
+
+/* The crash reporter; never returns. */
+__attribute__((noreturn)) void reporter_main(const struct launch *l, int sock);
 
 /* ---- confine.c: shared by proxy and gofer ---- */
 

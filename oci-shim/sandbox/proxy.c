@@ -106,6 +106,11 @@ static void reap_children(struct proxy *p, bool kill_now)
 			pidfd_signal(p->gofer_fd, SIGKILL);
 		wait_child(p->gofer);
 	}
+	if (p->reporter > 0) {
+		/* Nobody has anything left to ask it. */
+		pidfd_signal(p->reporter_fd, SIGKILL);
+		wait_child(p->reporter);
+	}
 }
 
 /* The sentry's word about the end, if it is there. */
@@ -277,6 +282,31 @@ static void enter(struct launch *l, int report, bool *later)
 	}
 }
 
+/* Without it crashes are not reported, and that is all. */
+static void make_reporter(struct launch *l, struct proxy *p)
+{
+	int sv[2];
+
+	l->crash_fd = -1;
+	if (l->o->report_fd < 0)
+		return;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0) {
+		log_warn("crash reports: socketpair: %s", strerror(errno));
+		return;
+	}
+	p->reporter = clone_process(CLONE_NEWNS, -1, &p->reporter_fd);
+	if (p->reporter == 0)
+		reporter_main(l, sv[0]);
+	close(sv[0]);
+	if (p->reporter < 0) {
+		log_warn("crash reports: making the reporter: %s", strerror(-p->reporter));
+		p->reporter = 0;
+		close(sv[1]);
+		return;
+	}
+	l->crash_fd = sv[1];
+}
+
 static void make_children(struct launch *l, struct proxy *p)
 {
 	uint64_t flags = CLONE_NEWUSER | CLONE_NEWPID | CLONE_NEWNS | CLONE_NEWIPC | CLONE_NEWUTS;
@@ -300,6 +330,7 @@ static void make_children(struct launch *l, struct proxy *p)
 		oerr_errno(&e, -p->gofer, "making the gofer's mount namespace");
 		fail(p->report, &e);
 	}
+	make_reporter(l, p);
 	p->sentry = clone_process(flags, -1, &p->sentry_fd);
 	if (p->sentry == 0)
 		sentry_main(l, ctl[1], gof[1], p->report, self);
@@ -310,6 +341,8 @@ static void make_children(struct launch *l, struct proxy *p)
 		reap_children(p, true);
 		_exit(1);
 	}
+	if (l->crash_fd >= 0)
+		close(l->crash_fd);
 	close(ctl[1]);
 	close(gof[0]);
 	close(gof[1]);
@@ -341,7 +374,8 @@ void proxy_main(struct launch *l, int report)
 		n += (size_t)snprintf(title + n, sizeof(title) - n, "%s%s", i ? " " : "",
 				      l->spec->process.args.v[i]);
 	title_set(l->o, title);
-	fds_keep_only((int[]){ p.sock, p.sentry_fd, p.gofer_fd, p.report, l->o->debug_fd }, 5);
+	fds_keep_only((int[]){ p.sock, p.sentry_fd, p.gofer_fd, p.report, l->o->debug_fd,
+			       p.reporter > 0 ? p.reporter_fd : -1 }, 6);
 	/* The caller's directory is not to be kept busy. */
 	if (chdir("/") < 0 || caps_reduce(0, &e) < 0)
 		log_warn("%s", e.text);

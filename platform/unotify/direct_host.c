@@ -163,6 +163,23 @@ static void waiting_note(struct listener *l, const struct plat_thread *th, uint6
 		l->waiting[l->nwaiting++] = (struct waiting){ th->tid, id };
 }
 
+bool direct_peek(struct plat_thread *th, struct plat_regs *out)
+{
+	struct unotify *u = th->as->u;
+	bool known = false;
+
+	/* What has a frame lies where that can be read; the others are moved there. */
+	mutex_lock(&u->mu);
+	if (atomic_load(&th->state) == TH_DEEP) {
+		frame_peek(th, out);
+		known = true;
+	} else if (atomic_load(&th->state) == TH_CALL) {
+		move(th);
+	}
+	mutex_unlock(&u->mu);
+	return known;
+}
+
 /* ---- traps ---- */
 
 void serve_direct(struct listener *l, const struct seccomp_notif *n)

@@ -73,20 +73,34 @@ void frame_set_rax(struct plat_thread *th, uint64_t rax)
 	uc_of(th)->mc.rax = rax;
 }
 
-bool frame_load(struct plat_thread *th)
+static void general_regs(const struct sigcontext *from, struct plat_regs *r)
 {
-	struct sigcontext mc;
-	struct plat_regs *r = &th->regs;
+	const struct sigcontext mc = *from;
 
-	if (!frame_find(th))
-		return false;
-	memcpy(&mc, &uc_of(th)->mc, sizeof(mc));
 	*r = (struct plat_regs){
 		.r8 = mc.r8, .r9 = mc.r9, .r10 = mc.r10, .r11 = mc.r11, .r12 = mc.r12,
 		.r13 = mc.r13, .r14 = mc.r14, .r15 = mc.r15, .rdi = mc.rdi, .rsi = mc.rsi,
 		.rbp = mc.rbp, .rbx = mc.rbx, .rdx = mc.rdx, .rax = mc.rax, .rcx = mc.rcx,
 		.rsp = mc.rsp, .rip = mc.rip, .eflags = mc.eflags,
 	};
+}
+
+void frame_peek(const struct plat_thread *th, struct plat_regs *out)
+{
+	struct sigcontext mc;
+
+	memcpy(&mc, &uc_of(th)->mc, sizeof(mc));
+	general_regs(&mc, out);
+}
+
+bool frame_load(struct plat_thread *th)
+{
+	struct sigcontext mc;
+
+	if (!frame_find(th))
+		return false;
+	memcpy(&mc, &uc_of(th)->mc, sizeof(mc));
+	general_regs(&mc, &th->regs);
 	load_fp(th, (uint64_t)(uintptr_t)mc.fpstate);
 	return true;
 }

@@ -270,6 +270,7 @@ const struct plat_backend unotify_backend = {
 	.as_host_pid = unotify_as_host_pid,
 	.thread_new = unotify_thread_new,
 	.thread_regs = thread_regs,
+	.peek_regs = direct_peek,
 	.get_fpstate = frame_get_fpstate,
 	.set_fpstate = frame_set_fpstate,
 	.resume = unotify_resume,

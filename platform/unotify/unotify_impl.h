@@ -181,10 +181,14 @@ int frame_copy_fp(struct plat_thread *to, const struct plat_thread *from);
 
 /* Only where they lie, for a thread whose registers are not asked for. */
 bool frame_find(struct plat_thread *th);
+/* The general registers in a frame that was found before. */
+void frame_peek(const struct plat_thread *th, struct plat_regs *out);
 void frame_set_rax(struct plat_thread *th, uint64_t rax);
 
 /* direct_host.c: calls that come without a frame */
 void serve_direct(struct listener *l, const struct seccomp_notif *n);
+/* Of a thread that waits: see plat_thread_peek_regs(). */
+bool direct_peek(struct plat_thread *th, struct plat_regs *out);
 void direct_resume(struct plat_thread *th);	/* claimed from TH_CALL */
 void direct_kick_out(struct plat_thread *th);	/* likewise; its next trap is a KICK */
 void deep_resume(struct plat_thread *th);	/* claimed from TH_DEEP */

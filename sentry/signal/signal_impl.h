@@ -12,6 +12,8 @@
 #define SIGSET_SYNC                                                              \
 	(SIGBIT(LX_SIGSEGV) | SIGBIT(LX_SIGBUS) | SIGBIT(LX_SIGILL) |            \
 	 SIGBIT(LX_SIGTRAP) | SIGBIT(LX_SIGFPE) | SIGBIT(LX_SIGSYS))
+/* What a program does not do on purpose: reported by --crash-reports. */
+#define SIGSET_CRASH (SIGSET_SYNC | SIGBIT(LX_SIGABRT))
 #define SIGSET_STOP                                                              \
 	(SIGBIT(LX_SIGSTOP) | SIGBIT(LX_SIGTSTP) | SIGBIT(LX_SIGTTIN) | SIGBIT(LX_SIGTTOU))
 #define SIGSET_DFL_IGNORE                                                        \

@@ -274,6 +274,11 @@ static bool serve(struct task *t, const struct plat_trap *tr)
 	if (tr->kind != PLAT_TRAP_DIED)
 		t->regs = plat_thread_regs(t->pt);
 	t->partial = tr->partial;
+	if (t->want_regs && !t->partial && tr->kind != PLAT_TRAP_DIED &&
+	    tr->kind != PLAT_TRAP_STARTED) {
+		*t->want_regs = *t->regs;
+		t->want_regs = NULL;
+	}
 	if (t->aside.due && tr->kind != PLAT_TRAP_DIED)
 		return serve_aside(t);
 	if (tr->kind != PLAT_TRAP_BATCH && !t->aside.due) {

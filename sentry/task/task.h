@@ -136,6 +136,7 @@ struct task {
 	bool sched_reset_on_fork;
 	bool io_flusher;		/* PR_SET_IO_FLUSHER, remembered */
 	uint8_t mce_policy;		/* PR_MCE_KILL, remembered: LX_PR_MCE_KILL_* */
+	struct plat_regs *want_regs;	/* filled in and cleared at the next trap: control/ */
 	bool strace_open;		/* --strace: entry printed, exit not yet */
 	void *strace_buf;
 	struct list futex_link;		/* sentry/ipc/futex.c */

@@ -95,6 +95,7 @@ p_fs() { tests/fs/run.sh "$top/build-debug/runsc" build-debug/tests/fs; }
 p_app() {
   tests/app/run.sh "$top/build-debug/runsc"
   tests/app/strace.py "$top/build-debug/runsc"
+  tests/app/debug.sh "$top/build-debug/runsc"
 }
 p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds" 10; }
 p_runtimes() { tests/runtimes/run.sh "$top/build/runsc"; }
