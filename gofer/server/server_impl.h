@@ -14,6 +14,7 @@
 #define NODE_IDX_BITS 18	/* of an id; the rest is the generation */
 #define NODE_INLINE_NAME 32
 #define SPARE_FDS 64		/* descriptors that are not nodes */
+_Static_assert(NODE_MAX + SPARE_FDS <= GOFER_NOFILE, "what the launcher asks for");
 
 /* A file the client knows: an O_PATH descriptor, and the last name it was known by, which
  * is how it is opened for I/O (checked against dev and ino afterwards). */

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -248,6 +249,15 @@ static int setup(const struct launch *l, struct export_set *x, int *fds_dir, str
 	return caps_reduce(GOFER_CAPS, e);
 }
 
+/* While we still may. */
+static void raise_nofile(void)
+{
+	struct rlimit r, want = { GOFER_NOFILE, GOFER_NOFILE };
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_max < GOFER_NOFILE)
+		(void)setrlimit(RLIMIT_NOFILE, &want);
+}
+
 void gofer_main(const struct launch *l, int sock, int report)
 {
 	struct export_set x = { 0 };
@@ -265,6 +275,7 @@ void gofer_main(const struct launch *l, int sock, int report)
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	umask(0);
+	raise_nofile();
 	if (setup(l, &x, &fds_dir, &e) < 0) {
 		report_send(report, REPORT_ERROR, 0, 0, &e);
 		_exit(1);
