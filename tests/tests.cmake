@@ -84,4 +84,13 @@ endfunction()
 fs_program(matrix matrix.c matrix_parts.c matrix_files.c ops.c)
 fs_program(stress stress.c)
 
+# The guest of tests/files/run.sh.
+set(files_out ${CMAKE_BINARY_DIR}/tests/files/files)
+add_custom_command(OUTPUT ${files_out}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests/files
+  COMMAND ${GUEST_CC} -std=gnu11 -O1 -g -static -D_GNU_SOURCE -Wall -Wextra -Werror
+          ${CMAKE_SOURCE_DIR}/tests/files/files.c -o ${files_out}
+  DEPENDS ${CMAKE_SOURCE_DIR}/tests/files/files.c)
+list(APPEND guest_programs ${files_out})
+
 add_custom_target(guest_programs ALL DEPENDS ${guest_programs})

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/vfs.h>
 #include <unistd.h>
 
@@ -27,7 +28,7 @@ int op_attach(struct server *s, const struct gofer_attach_req *q, struct gofer_a
 	if (fd < 0)
 		return -errno;
 	p->fs_type = (uint32_t)f.f_type;
-	p->readonly = r->readonly;
+	p->readonly = r->readonly || (f.f_flags & ST_RDONLY);
 	p->max_nodes = s->cap - 1;
 	err = node_add(s, q->index, NULL, r->name, fd, &p->attr, &p->node);
 	if (!err && r->filestore)

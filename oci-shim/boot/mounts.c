@@ -21,6 +21,7 @@ struct boot {
 	const struct launch *l;
 	struct gofer_conn *conn;
 	struct inode *filestore; /* where the overlays' contents go, or NULL */
+	bool root_readonly;	/* … is what is below it, and no overlay hides that */
 	struct oerr *e;
 };
 
@@ -163,6 +164,8 @@ static int mount_root(struct boot *b)
 			has_overlay(b) || l->spec->root_readonly, &sb, &root);
 	if (r == 0 && has_overlay(b))
 		r = put_overlay(b, &sb, &root);
+	else if (r == 0)
+		b->root_readonly = gofer_readonly(sb);
 	if (r == 0) {
 		r = mount_ns_new(b->k, sb, root, MNT_RELATIME,
 				 has_overlay(b) ? "overlay" : "rootfs", &ns);
@@ -276,7 +279,9 @@ static int mount_one(struct boot *b, unsigned i, unsigned *next_export)
 		if (r == 0 && over)
 			r = put_overlay(b, &sb, &root);
 		if (r == 0)
-			r = attach(b, m->destination, sb, root, flags, m->source, NULL);
+			r = attach(b, m->destination, sb, root,
+				   flags | (!over && gofer_readonly(sb) ? MNT_RDONLY : 0),
+				   m->source, NULL);
 	} else if (!strcmp(type, "cgroup") || !strcmp(type, "cgroup2")) {
 		r = mount_cgroup(b, m->destination, flags | MNT_RDONLY);
 	} else {
@@ -517,7 +522,7 @@ int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr
 		r = make_cwd(&b);
 	if (r == 0)
 		r = restrict_paths(&b);
-	if (r == 0 && l->spec->root_readonly)
+	if (r == 0 && (l->spec->root_readonly || b.root_readonly))
 		k->mnt->root->flags |= MNT_RDONLY | MNT_LOCK_RDONLY;
 	if (b.filestore)
 		inode_put(b.filestore);

@@ -4,8 +4,8 @@
 #
 #   --fast        leave out the slow parts (runtimes, engines, asan)
 #   --long        stress for ten minutes, on the asan build too
-#   --only PART   one part: build lint unit platform gofer guest hostile oci fs app stress
-#                 runtimes engines asan
+#   --only PART   one part: build lint unit platform gofer guest hostile oci fs files app
+#                 stress runtimes engines asan
 set -uo pipefail
 cd "$(dirname "$(readlink -f "$0")")/../.."
 top=$PWD
@@ -97,6 +97,7 @@ p_app() {
   tests/app/strace.py "$top/build-debug/runsc"
   tests/app/debug.sh "$top/build-debug/runsc"
 }
+p_files() { tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files; }
 p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds" 10; }
 p_runtimes() { tests/runtimes/run.sh "$top/build/runsc"; }
 p_engines() { tests/oci/engines.sh "$top/build/runsc"; }
@@ -131,6 +132,7 @@ part guest p_guest
 part hostile p_hostile
 part oci p_oci
 part fs p_fs
+part files p_files
 part app p_app
 part stress p_stress
 if [ -z "$fast" ]; then

@@ -34,6 +34,18 @@ int gofer_refresh(struct gofer_inode *gi)
 	return 0;
 }
 
+bool gofer_make_room(struct gofer_inode *gi)
+{
+	struct gofer_stat_req q = { gi->node };
+	struct gofer_stat_rep p;
+
+	if (!gofer_c(&gi->i)->nforget)
+		return false;
+	gofer_forget_flush(gofer_c(&gi->i));
+	/* An answer: it has worked through them. */
+	return gofer_call_stat(gofer_c(&gi->i), &q, &p, NULL) == 0;
+}
+
 int gofer_getattr(struct inode *i, struct kstat *out)
 {
 	struct gofer_inode *gi = gofer_i(i);

@@ -230,6 +230,9 @@ static int transact(struct gofer_conn *c, const struct gofer_head *h, struct gof
 				gofer_host_close(fd);                                       \
 			gofer_relieve(c);                                                   \
 			err = call_once_##name(c, q, p, &fd);                               \
+		} else if ((err == -LX_ENOSPC || err == -LX_EDQUOT) && c->nforget) {        \
+			gofer_forget_flush(c); /* deleted files take up room */             \
+			err = call_once_##name(c, q, p, &fd);                               \
 		}                                                                           \
 		if (fd >= 0 && (err || !out_fd)) {                                          \
 			gofer_host_close(fd);                                               \

@@ -206,6 +206,8 @@ static int64_t gofer_write(struct file *f, struct uio *u, int64_t *pos, uint32_t
 		if (append)
 			*pos = append_pos(gi);
 		n = write_chunk(f, gi, b->data, (size_t)got, *pos, append);
+		if ((n == -LX_ENOSPC || n == -LX_EDQUOT) && gofer_make_room(gi))
+			n = write_chunk(f, gi, b->data, (size_t)got, *pos, append);
 		if (n < got)
 			uio_revert(u, (size_t)(got - (n > 0 ? n : 0)));
 		if (n <= 0) {
@@ -299,6 +301,8 @@ static int gofer_fallocate(struct file *f, uint32_t mode, int64_t off, int64_t l
 	struct gofer_inode *gi = gofer_i(f->inode);
 	int err = gofer_host_fallocate(host_fd(f), mode, off, len);
 
+	if ((err == -LX_ENOSPC || err == -LX_EDQUOT) && gofer_make_room(gi))
+		err = gofer_host_fallocate(host_fd(f), mode, off, len);
 	keep_setid(gi); /* the host takes them before it finds out that it cannot */
 	if (!err)
 		(void)gofer_refresh(gi);

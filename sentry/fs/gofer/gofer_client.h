@@ -26,4 +26,6 @@ int gofer_mount(struct kernel *k, struct gofer_conn *c, unsigned index, bool sha
 /* A new host file without a name in an export that is a filestore; dir: its root. A
  * descriptor for reading and writing that the caller owns, or -LX_E…. */
 int gofer_filestore_new(struct inode *dir);
+/* Is the export read-only, on the host's side too? sb: as gofer_mount() gave it. */
+bool gofer_readonly(const struct superblock *sb);
 #endif

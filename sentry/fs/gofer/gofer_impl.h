@@ -134,6 +134,9 @@ void gofer_conn_open_channel(struct gofer_conn *c);
 /* Queue a node to be let go of. blocks: what it keeps on disk (0 unless deleted). */
 void gofer_forget(struct gofer_conn *c, uint32_t node, uint64_t blocks);
 void gofer_forget_flush(struct gofer_conn *c);
+/* The host's file system is full: true if deleted files were let go of, so that it may have
+ * room now. */
+bool gofer_make_room(struct gofer_inode *gi);
 /* The gofer holds this many nodes at most: keep fewer unused entries than that. */
 void gofer_note_max_nodes(struct gofer_conn *c, uint32_t max);
 /* The gofer has no room for nodes: give up cached entries. */

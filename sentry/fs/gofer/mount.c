@@ -47,6 +47,13 @@ static const struct sb_ops gofer_sb_ops = {
 	.sync = gofer_sync,
 };
 
+bool gofer_readonly(const struct superblock *sb)
+{
+	const struct gofer_sb *g = sb->priv;
+
+	return g->readonly;
+}
+
 int gofer_mount(struct kernel *k, struct gofer_conn *c, unsigned index, bool shared,
 		bool readonly, struct superblock **out_sb, struct inode **root)
 {

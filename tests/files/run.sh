@@ -1,0 +1,205 @@
+#!/usr/bin/env bash
+# Files of the host: its errors, its changes behind a shared mount, what survives a kill, a
+# root that means harm, and the limits of the caches.
+# usage: run.sh RUNSC FILES-PROGRAM [DIRECTORIES [FILES-IN-EACH [FLAG...]]]   (the cache test)
+set -uo pipefail
+here=$(dirname "$(readlink -f "$0")")
+. "$here/../harness/leaks.sh"
+leaks_private "$@"
+runsc=$(readlink -f "$1") program=$(readlink -f "$2")
+ndirs=${3:-20} nfiles=${4:-500}
+# Not below /tmp: a sandbox sees the host's files, but has a /tmp of its own.
+work=$(mktemp -d /var/tmp/runsc-test.files.XXXXXX)
+trap 'for m in small small2 ro; do umount -l "$work/$m" 2>/dev/null; done; rm -rf "$work"' EXIT
+cp "$program" "$work/files" || exit 1
+rc=0
+say() { # ok?, name, detail
+  if [ "$1" = 0 ]; then echo "ok files/$2"; else echo "FAIL files/$2: $3"; rc=1; fi
+}
+sandbox() { timeout 120 "$runsc" --debug-log "$work/log" do "$@"; }
+privileged=
+[ "$(id -u)" = 0 ] && mount -t tmpfs -o size=1m small "$work" 2>/dev/null && umount "$work" && privileged=1
+
+# ---- the host's errors, word by word ----
+
+same() { # name, mode, host directory, options of the volume
+  timeout 60 "$work/files" "$2" "$3" >"$work/native" 2>&1
+  [ -z "${5:-}" ] || "$5"
+  sandbox -v "$3:/mnt${4:-}" -- "$work/files" "$2" /mnt >"$work/out" 2>&1 </dev/null
+  cmp -s "$work/native" "$work/out" && [ -s "$work/out" ]
+  say $? "$1" "$(diff "$work/native" "$work/out" | head -5)"
+}
+if [ -n "$privileged" ]; then
+  mkdir "$work/small" "$work/small2" "$work/ro"
+  mount -t tmpfs -o size=1m,nr_inodes=200 small "$work/small"
+  refill() { umount "$work/small"; mount -t tmpfs -o size=1m,nr_inodes=200 small "$work/small"; }
+  same no-space full "$work/small" "" refill
+  grep -q "write to a full file system: ENOSPC" "$work/out"
+  say $? no-space-is-enospc "$(head -3 "$work/out")"
+  mkdir "$work/small2/dir"; echo text >"$work/small2/file"
+  mount --bind "$work/small2" "$work/ro"
+  mkdir -p "$work/ro/dir"
+  mount -o remount,bind,ro "$work/ro"
+  same read-only readonly "$work/ro"
+  same read-only-volume readonly "$work/ro" :ro
+fi
+mkdir "$work/plain"
+same limits limits "$work/plain"
+
+# ---- the host changes files behind a shared mount ----
+
+mkdir "$work/shared" "$work/shared/d"
+echo one >"$work/shared/a"; echo two >"$work/shared/b"; echo deep >"$work/shared/d/f"
+mkfifo "$work/in" "$work/reply"
+sandbox -v "$work/shared:/s" -- sh <"$work/in" >"$work/reply" 2>&1 &
+shell=$!
+exec 7>"$work/in" 8<"$work/reply"
+expect() { # name, guest command (one line of output), expected
+  local got done
+  echo "$2; echo done" >&7
+  read -rt 20 got <&8 && read -rt 20 done <&8
+  [ "$got" = "$3" ]
+  say $? "shared/$1" "\"$got\" instead of \"$3\""
+}
+expect read 'cat /s/a' one
+mv "$work/shared/b" "$work/shared/a"
+expect replaced 'cat /s/a' two
+expect gone 'test -e /s/b || echo no' no
+chmod 4711 "$work/shared/a"
+expect chmod 'stat -c %a /s/a' 4711
+ln "$work/shared/a" "$work/shared/hard"
+expect links 'stat -c %h /s/a' 2
+expect same-file 'test /s/a -ef /s/hard && echo yes' yes
+expect open 'exec 5</s/a; exec 6>>/s/d/f; echo opened' opened
+rm "$work/shared/a" "$work/shared/hard"
+expect open-unlinked 'cat <&5' two
+expect open-unlinked-stat 'stat -L -c %h /proc/self/fd/5' 0
+expect reopen-unlinked 'cat /proc/self/fd/5' two
+mv "$work/shared/d" "$work/shared/e"
+expect directory-renamed 'cat /s/e/f; test -e /s/d && echo still there' deep
+expect write-by-old-fd 'echo more >&6; tail -n 1 /s/e/f' more
+[ "$(tail -n 1 "$work/shared/e/f")" = more ]
+say $? shared/write-reached-the-host "$(cat "$work/shared/e/f")"
+mkdir "$work/shared/d"
+echo new >"$work/shared/d/f"
+expect directory-replaced 'cat /s/d/f' new
+ln -s e "$work/shared/link"
+expect new-symlink 'tail -n 1 /s/link/f' more
+rm "$work/shared/link"; ln -s d "$work/shared/link"
+expect symlink-changed 'cat /s/link/f' new
+echo longer text >"$work/shared/d/f"
+expect grown 'stat -c %s /s/d/f; :' 12
+exec 7>&- 8<&-
+wait $shell
+
+# ---- a killed sandbox has lost nothing that it acknowledged ----
+
+for how in volume rw; do
+  mkdir "$work/ack-$how"
+  if [ $how = volume ]; then opt=(-v "$work/ack-$how:/mnt") dir=/mnt; else opt=(--rw "$work/ack-$how") dir=$work/ack-$how; fi
+  "$runsc" do "${opt[@]}" -- "$work/files" acked "$dir" 2>/dev/null </dev/null >"$work/acks" &
+  command=$!
+  for _ in $(seq 200); do [ "$(stat -c %s "$work/acks")" -gt 8000 ] && break; read -rt 0.05 <> <(:); done
+  kill -9 "$(pgrep -P "$(pgrep -P $command -x runsc-init)" -x runsc-sentry)"
+  wait $command 2>/dev/null
+  why=$(python3 - "$work/acks" "$work/ack-$how" <<'PY'
+import os, struct, sys
+acks, d = sys.argv[1:]
+n = os.path.getsize(acks) // 4
+if n < 2000: sys.exit(print("only", n, "records") or 1)
+want = list(range(1, n + 1))
+def words(name, skip, count):
+    return list(struct.unpack("<%dI" % count, open(f"{d}/{name}", "rb").read()[skip:skip + count * 4].ljust(count * 4, b"\0")))
+for name, skip in ("written", 4), ("appended", 0), ("mapped", 4):
+    got = words(name, skip, n)
+    if got != want:
+        sys.exit(print(name, "differs at", next(i for i in range(n) if got[i] != want[i]), "of", n) or 1)
+missing = [i for i in range(64, n + 1, 64) if not os.path.exists(f"{d}/f{i}")]
+if missing: sys.exit(print("names missing", missing[:5]) or 1)
+PY
+)
+  say $? "killed-$how" "$why"
+done
+
+# ---- a root that means harm ----
+
+bundle=$work/bundle
+mkdir -p "$bundle/rootfs/root/race/x" "$bundle/rootfs/proc" "$bundle/rootfs/dir" "$bundle/outside"
+echo SECRET >"$bundle/outside/secret"
+cp "$work/files" "$bundle/rootfs/files"
+r=$bundle/rootfs/root
+echo text >"$r/file"; echo text >"$r/race/x/secret"
+ln -s / "$r/slash"; ln -s ../.. "$r/up"; ln -s ../../../outside "$r/out"; ln -s "$bundle/outside/secret" "$r/abs"
+ln -s /proc/self/root/../outside "$r/magic"; ln -s /proc/1/root/proc/1/cwd "$r/magic2"; ln -s loop "$r/loop"
+ln -s ../../../../outside "$r/race/y"; ln -s "$(printf '../%.0s' {1..200})etc" "$r/long"
+mkfifo "$r/fifo"
+python3 -c 'import socket,sys; s=socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])' "$r/sock"
+[ -z "$privileged" ] || { mknod "$r/null" c 1 3; mknod "$r/mem" c 1 1; mknod "$r/disk" b 8 0; } 2>/dev/null
+(cd "$bundle" && "$runsc" spec) || exit 1
+python3 - "$bundle/config.json" <<'PY'
+import json, sys
+c = json.load(open(sys.argv[1]))
+c["process"].update(args=["/files", "traps", "/root", "4"], terminal=False)
+c["root"]["readonly"] = False
+c["mounts"] = [m for m in c["mounts"] if m["destination"] == "/proc"]
+c["mounts"].append({"destination": "/dir", "type": "bind", "source": "rootfs/root", "options": ["bind", "rw"]})
+json.dump(c, open(sys.argv[1], "w"))
+PY
+python3 - "$r/race/x" "$r/race/y" <<'PY' &
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+a, b = (s.encode() for s in sys.argv[1:])
+while True:
+    libc.renameat2(-100, a, -100, b, 2)
+PY
+racer=$!
+for dir in /root /dir; do # ours alone; shared with the host
+  sed -i "s#\"traps\", \"[^\"]*\"#\"traps\", \"$dir\"#" "$bundle/config.json"
+  timeout 100 "$runsc" --root "$work/state" run -b "$bundle" "traps$RUNSC_TEST_ID" >"$work/out" 2>&1 </dev/null
+  st=$?
+  [ $st = 0 ] && grep -qx 'secrets: 0' "$work/out" && grep -qx 'opened: some' "$work/out" &&
+    grep -q 'connect to a socket of the host: ECONNREFUSED' "$work/out" &&
+    grep -q 'write to a fifo nobody reads: ENXIO' "$work/out"
+  say $? "traps$dir" "status $st: $(tail -4 "$work/out")"
+done
+kill $racer
+wait $racer 2>/dev/null
+[ "$(ls "$bundle/outside")" = secret ] && [ "$(cat "$bundle/outside/secret")" = SECRET ] &&
+  [ "$(stat -c %a "$bundle/outside/secret")" = 644 ]
+say $? traps-outside-untouched "$(ls -l "$bundle/outside")"
+
+# ---- caches keep to their limits ----
+
+mkdir "$work/tree"
+python3 - "$work/tree" "$ndirs" "$nfiles" <<'PY'
+import os, sys
+top, nd, nf = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+for d in range(nd):
+    os.mkdir(f"{top}/{d}")
+    for f in range(nf):
+        os.close(os.open(f"{top}/{d}/{f}", os.O_CREAT | os.O_WRONLY))
+PY
+for dir in /mnt "$work/tree"; do
+  rm -f "$work/go"
+  mkfifo "$work/go"
+  "$runsc" --dcache 1000 do -v "$work/tree:/mnt" -- "$work/files" stats $dir "$ndirs" "$nfiles" <"$work/go" >"$work/out" 2>&1 &
+  command=$!
+  exec 9>"$work/go"
+  for _ in $(seq 2400); do grep -q walked "$work/out" && break; read -rt 0.05 <> <(:); done
+  init=$(pgrep -P $command -x runsc-init)
+  sentry=$(pgrep -P "$init" -x runsc-sentry) gofer=$(pgrep -P "$init" -x runsc-gofer)
+  fds=$(ls "/proc/$gofer/fd" | wc -l)
+  [ "$fds" -gt 500 ] && [ "$fds" -lt 2500 ]
+  say $? "limit-of-the-gofers-files" "$fds"
+  peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$sentry/status")
+  [ "$peak" -lt 16384 ]
+  say $? "limit-of-the-sentrys-memory" "$peak kB"
+  echo >&9
+  for _ in $(seq 200); do grep -q drop "$work/out" && break; read -rt 0.05 <> <(:); done
+  fds=$(ls "/proc/$gofer/fd" | wc -l)
+  [ "$fds" -lt 300 ]
+  say $? "dropped-caches" "$fds files"
+  exec 9>&-
+  wait $command
+done
+exit $rc
