@@ -57,6 +57,27 @@ static int walk_step(struct server *s, struct node *at, struct gofer_str name,
 	return node_add(s, at->export, at, name.p, fd, &out->attr, &out->node);
 }
 
+/* The next n of names one after another from at: why not all were found, or 0; walked
+ * records go into e. */
+static int walk_names(struct server *s, struct node *at, struct gofer_dec *names, uint32_t n,
+		      struct gofer_enc *e, uint32_t *count)
+{
+	while (*count < n && S_ISDIR(at->mode)) {
+		struct gofer_walked w = { .node = 0 };
+		struct gofer_name name;
+		int err;
+
+		gofer_get_name(names, &name);
+		err = names->bad ? -EPROTO : walk_step(s, at, name.name, &w);
+		if (err)
+			return err;
+		gofer_put_walked(e, &w);
+		(*count)++;
+		at = node_of(s, w.node);
+	}
+	return *count ? 0 : -ENOTDIR;
+}
+
 int op_walk(struct server *s, const struct gofer_walk_req *q, struct gofer_walk_rep *p,
 	    int *out_fd)
 {
@@ -69,22 +90,23 @@ int op_walk(struct server *s, const struct gofer_walk_req *q, struct gofer_walk_
 		return -EBADF;
 	if (q->count == 0 || q->count > GOFER_WALK_MAX)
 		return -EPROTO;
-	while (p->count < q->count && S_ISDIR(at->mode)) {
-		struct gofer_walked w = { .node = 0 };
-		struct gofer_name n;
-
-		gofer_get_name(&names, &n);
-		p->stop = names.bad ? -EPROTO : walk_step(s, at, n.name, &w);
-		if (p->stop)
-			break;
-		gofer_put_walked(&e, &w);
-		p->count++;
-		at = node_of(s, w.node);
-	}
-	if (p->count == 0 && p->stop == 0)
-		p->stop = -ENOTDIR;
+	p->stop = walk_names(s, at, &names, q->count, &e, &p->count);
 	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
 	return 0;
+}
+
+/* Is c.name in at still c.node? Its attributes go into e. NULL: no. */
+static struct node *check_name(struct server *s, const struct node *at,
+			       const struct gofer_check *c, struct gofer_enc *e)
+{
+	struct node *n = node_of(s, c->node);
+	struct gofer_attr a;
+
+	if (!n || name_attr(at->fd, c->name.p, &a) || a.dev != n->dev || a.ino != n->ino ||
+	    (a.mode & S_IFMT) != n->mode)
+		return NULL;
+	gofer_put_attr(e, &a);
+	return n;
 }
 
 int op_revalidate(struct server *s, const struct gofer_revalidate_req *q,
@@ -92,31 +114,27 @@ int op_revalidate(struct server *s, const struct gofer_revalidate_req *q,
 {
 	struct gofer_dec checks = { q->checks.p, q->checks.p + q->checks.len, false };
 	struct gofer_enc e = { s->scratch, s->scratch + sizeof(s->scratch), false };
-	struct node *at = node_of(s, q->dir);
+	struct node *at = node_of(s, q->dir), *next;
 
 	(void)out_fd;
 	if (!at)
 		return -EBADF;
-	if (q->count == 0 || q->count > GOFER_WALK_MAX)
+	if (q->count == 0 || q->count > GOFER_WALK_MAX || q->nnames > GOFER_WALK_MAX)
 		return -EPROTO;
 	while (p->count < q->count && S_ISDIR(at->mode) && !at->opaque) {
 		struct gofer_check c;
-		struct gofer_attr a;
-		struct node *n;
 
 		gofer_get_check(&checks, &c);
 		if (checks.bad || !name_ok(c.name))
 			return -EPROTO;
-		n = node_of(s, c.node);
-		if (!n)
-			return -EBADF;
-		if (name_attr(at->fd, c.name.p, &a) || a.dev != n->dev || a.ino != n->ino ||
-		    (a.mode & S_IFMT) != n->mode)
+		next = check_name(s, at, &c, &e);
+		if (!next)
 			break;
-		gofer_put_attr(&e, &a);
 		p->count++;
-		at = n;
+		at = next;
 	}
+	if (p->count == q->count && q->nnames)
+		p->stop = walk_names(s, at, &checks, q->nnames, &e, &p->nwalked);
 	p->attrs = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
 	return 0;
 }

@@ -374,13 +374,16 @@ void dcache_forget(struct dentry *parent, const char *name)
 
 void dcache_add_negative(struct dentry *parent, const char *name, unsigned len, uint32_t hash)
 {
+	const struct inode *dir = parent->inode;
 	struct dentry *d;
 
-	if (!parent->inode->sb->negative_ok || parent->inode->sb->no_dcache || parent->unhashed)
+	if (dir->sb->no_dcache || parent->unhashed ||
+	    (!dir->sb->negative_ok && !dir->ops->revalidate_chain))
 		return;
 	d = dentry_new(parent, name, len, hash, NULL);
 	if (!d)
 		return;
+	d->valid_at = dir->sb->k->ctxt;
 	dcache_insert(d);
 	dentry_put(d);
 }

@@ -98,75 +98,6 @@ void walk_fini(struct walk *w)
 
 /* ---- one component ---- */
 
-/* The cached entries that the path `rest` leads through below d, as far as the file system
- * can be asked about them together; chain[0] is d, the others are counted. */
-static unsigned cached_chain(struct dentry *d, const char *rest, struct dentry *chain[WALK_BATCH])
-{
-	unsigned n = 1;
-
-	chain[0] = d;
-	while (n < WALK_BATCH && LX_S_ISDIR(chain[n - 1]->inode->mode)) {
-		uint32_t hash = NAME_HASH_INIT;
-		const char *name;
-		struct dentry *next;
-		unsigned len;
-
-		while (*rest == '/')
-			rest++;
-		for (name = rest; *rest && *rest != '/'; rest++)
-			hash = name_hash_step(hash, (unsigned char)*rest);
-		len = (unsigned)(rest - name);
-		if (len == 0 || (name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'))))
-			break;
-		next = dcache_find(chain[n - 1], name, len, hash);
-		if (!next)
-			break;
-		if (!next->inode || next->nmounts || next->inode->sb != d->inode->sb) {
-			dentry_put(next);
-			break;
-		}
-		chain[n++] = next;
-	}
-	return n;
-}
-
-/* One request for d and what comes after it. */
-static bool chain_valid(struct dentry *d, const char *rest)
-{
-	uint64_t now = d->inode->sb->k->ctxt;
-	struct dentry *chain[WALK_BATCH];
-	unsigned n, good;
-
-	if (d->valid_at == now)
-		return true;
-	n = cached_chain(d, rest, chain);
-	good = d->inode->ops->revalidate_chain(chain, n);
-	for (unsigned i = 0; i < n; i++) {
-		if (i < good)
-			chain[i]->valid_at = now;
-		if (i)
-			dentry_put(chain[i]);
-	}
-	return good > 0;
-}
-
-/* Is the cached d still true? rest: the path from there on. */
-static bool still_valid(struct dentry *d, const char *rest)
-{
-	const struct inode_ops *ops = d->inode ? d->inode->ops : NULL;
-	bool valid = true;
-
-	if (!ops || d->nmounts)
-		return true;
-	if (ops->revalidate_chain)
-		valid = chain_valid(d, rest);
-	else if (ops->revalidate)
-		valid = ops->revalidate(d);
-	if (!valid)
-		dcache_remove(d);
-	return valid;
-}
-
 /* Put the result of a lookup into the cache; takes over the inode's reference. */
 static struct dentry *enter(struct dentry *parent, const char *name, unsigned len, uint32_t hash,
 			    struct inode *inode)
@@ -181,6 +112,11 @@ static struct dentry *enter(struct dentry *parent, const char *name, unsigned le
 	return d;
 }
 
+static bool is_dots(const char *name, unsigned len)
+{
+	return name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.'));
+}
+
 /* Split what follows into names for a batched walk. buf holds them, terminated. */
 static unsigned batch_names(const char *name, unsigned len, char buf[LX_PATH_MAX],
 			    const char *names[WALK_BATCH])
@@ -189,7 +125,7 @@ static unsigned batch_names(const char *name, unsigned len, char buf[LX_PATH_MAX
 	unsigned n = 0;
 
 	while (n < WALK_BATCH && len && len <= LX_NAME_MAX && used + len + 1 <= LX_PATH_MAX) {
-		if (n && name[0] == '.' && (len == 1 || (len == 2 && name[1] == '.')))
+		if (n && is_dots(name, len))
 			break;
 		names[n++] = memcpy(buf + used, name, len);
 		buf[used + len] = '\0';
@@ -202,6 +138,39 @@ static unsigned batch_names(const char *name, unsigned len, char buf[LX_PATH_MAX
 	return n;
 }
 
+/* What a batched walk from `at` found, and the name it missed, into the cache. *first (may
+ * be NULL): the first one found, counted, or NULL. */
+static void enter_found(struct dentry *at, const struct chain_walk *w, struct dentry **first)
+{
+	dentry_get(at);
+	if (first)
+		*first = NULL;
+	for (unsigned i = 0; i < w->count; i++) {
+		unsigned len = (unsigned)strlen(w->names[i]);
+		struct dentry *d = NULL;
+
+		if (at)
+			d = enter(at, w->names[i], len, name_hash(w->names[i], len), w->found[i]);
+		else
+			inode_put(w->found[i]);
+		if (i == 0 && first && d) {
+			dentry_get(d);
+			*first = d;
+		}
+		if (at)
+			dentry_put(at);
+		at = d;
+	}
+	if (at && w->count < w->n && w->err == -LX_ENOENT && LX_S_ISDIR(at->inode->mode)) {
+		unsigned len = (unsigned)strlen(w->names[w->count]);
+
+		dcache_add_negative(at, w->names[w->count], len,
+				    name_hash(w->names[w->count], len));
+	}
+	if (at)
+		dentry_put(at);
+}
+
 /* Several components in one request; all that is found goes into the cache. *out is the
  * first one. 1: nothing was said about the first one. */
 static int lookup_batched(struct dentry *parent, const char *name, unsigned len,
@@ -210,41 +179,104 @@ static int lookup_batched(struct dentry *parent, const char *name, unsigned len,
 	const char *names[WALK_BATCH];
 	struct inode *found[WALK_BATCH];
 	char buf[LX_PATH_MAX];
-	struct inode *dir = parent->inode;
-	unsigned n = batch_names(name, len, buf, names), count = 0;
-	struct dentry *at = parent;
-	int err;
+	struct chain_walk w = { names, batch_names(name, len, buf, names), found, 0, 0 };
 
-	if (n < 2)
+	if (w.n < 2)
 		return 1;
-	err = dir->ops->walk(dir, names, n, found, &count);
-	*out = NULL;
-	for (unsigned i = 0; i < count; i++) {
-		unsigned nlen = (unsigned)strlen(names[i]);
-		struct dentry *d = NULL;
-
-		if (at)
-			d = enter(at, names[i], nlen, name_hash(names[i], nlen), found[i]);
-		else
-			inode_put(found[i]);
-		if (i == 0)
-			*out = d;
-		else if (at)
-			dentry_put(at);
-		at = d;
-		if (i == 0 && d)
-			dentry_get(d);
-	}
-	if (count < n && err == -LX_ENOENT && at && LX_S_ISDIR(at->inode->mode)) {
-		unsigned nlen = (unsigned)strlen(names[count]);
-
-		dcache_add_negative(at, names[count], nlen, name_hash(names[count], nlen));
-	}
-	if (count == 0)
-		return err ? err : 1;
-	if (at)
-		dentry_put(at);
+	w.err = parent->inode->ops->walk(parent->inode, names, w.n, found, &w.count);
+	enter_found(parent, &w, out);
+	if (w.count == 0)
+		return w.err ? w.err : 1;
 	return *out ? 0 : -LX_ENOMEM;
+}
+
+/* The cached entries that the path *rest leads through below d, as far as the file system
+ * can be asked about them together; chain[0] is d, the others are counted. *rest: the name
+ * after them if the cache does not know it, else "". */
+static unsigned cached_chain(struct dentry *d, const char **rest, struct dentry *chain[WALK_BATCH])
+{
+	const char *p = *rest;
+	unsigned n = 1;
+
+	chain[0] = d;
+	*rest = "";
+	while (n < WALK_BATCH && LX_S_ISDIR(chain[n - 1]->inode->mode)) {
+		uint32_t hash = NAME_HASH_INIT;
+		const char *name;
+		struct dentry *next;
+		unsigned len;
+
+		while (*p == '/')
+			p++;
+		for (name = p; *p && *p != '/'; p++)
+			hash = name_hash_step(hash, (unsigned char)*p);
+		len = (unsigned)(p - name);
+		if (len == 0 || is_dots(name, len))
+			break;
+		next = dcache_find(chain[n - 1], name, len, hash);
+		if (next && next->inode && !next->nmounts && next->inode->sb == d->inode->sb) {
+			chain[n++] = next;
+			continue;
+		}
+		if (next && !next->inode) {
+			dcache_remove(next); /* an earlier call missed it */
+			dentry_put(take(&next));
+		}
+		if (next)
+			dentry_put(next);
+		else
+			*rest = name;
+		break;
+	}
+	return n;
+}
+
+/* One request for d and what comes after it. */
+static bool chain_valid(struct dentry *d, const char *rest)
+{
+	uint64_t now = d->inode->sb->k->ctxt;
+	struct dentry *chain[WALK_BATCH];
+	const char *names[WALK_BATCH];
+	struct inode *found[WALK_BATCH];
+	char buf[LX_PATH_MAX];
+	struct chain_walk w = { names, 0, found, 0, 0 };
+	unsigned n, good;
+
+	if (d->valid_at == now)
+		return true;
+	n = cached_chain(d, &rest, chain);
+	if (*rest)
+		w.n = batch_names(rest, (unsigned)(strchrnul(rest, '/') - rest), buf, names);
+	good = d->inode->ops->revalidate_chain(chain, n, w.n ? &w : NULL);
+	if (good == n)
+		enter_found(chain[n - 1], &w, NULL);
+	for (unsigned i = 0; i < n; i++) {
+		if (i < good)
+			chain[i]->valid_at = now;
+		if (i)
+			dentry_put(chain[i]);
+	}
+	return good > 0;
+}
+
+/* Is the cached d still true? rest: the path from there on. */
+static bool still_valid(struct dentry *d, const char *rest)
+{
+	const struct inode *dir = d->parent->inode;
+	const struct inode_ops *ops = d->inode ? d->inode->ops : NULL;
+	bool valid = true;
+
+	if (d->nmounts)
+		return true;
+	if (!ops)
+		valid = !dir->ops->revalidate_chain || d->valid_at == dir->sb->k->ctxt;
+	else if (ops->revalidate_chain)
+		valid = chain_valid(d, rest);
+	else if (ops->revalidate)
+		valid = ops->revalidate(d);
+	if (!valid)
+		dcache_remove(d);
+	return valid;
 }
 
 /* The file system has the last word on every name (proc): keep the entry only when it

@@ -1,12 +1,13 @@
 #!/usr/bin/env bash
 # Files of the host: its errors, its changes behind a shared mount, what survives a kill, a
 # root that means harm, and the limits of the caches.
-# usage: run.sh RUNSC FILES-PROGRAM [DIRECTORIES [FILES-IN-EACH [FLAG...]]]   (the cache test)
+# usage: run.sh RUNSC FILES-PROGRAM [DIRECTORIES [FILES-IN-EACH]]   (of the cache test)
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 . "$here/../harness/leaks.sh"
 leaks_private "$@"
 runsc=$(readlink -f "$1") program=$(readlink -f "$2")
+guests=$(dirname "$program")/../guest
 ndirs=${3:-20} nfiles=${4:-500}
 # Not below /tmp: a sandbox sees the host's files, but has a /tmp of its own.
 work=$(mktemp -d /var/tmp/runsc-test.files.XXXXXX)
@@ -45,6 +46,16 @@ if [ -n "$privileged" ]; then
 fi
 mkdir "$work/plain"
 same limits limits "$work/plain"
+
+# ---- the suite's own programs with their files on a shared mount ----
+
+mkdir "$work/tmp" "$work/guest"
+for p in fs_attr fs_dir fs_open fs_rw fs_lock; do
+  cp "$guests/$p" "$work/guest" || continue
+  sandbox -v "$work/tmp:/tmp" -- "$work/guest/$p" >"$work/out" 2>&1 </dev/null
+  [ $? = 0 ] && grep -q '^ok ' "$work/out" && ! grep -q '^FAIL' "$work/out"
+  say $? "shared-$p" "$(grep -v '^ok' "$work/out" | head -5)"
+done
 
 # ---- the host changes files behind a shared mount ----
 

@@ -250,7 +250,7 @@ static int64_t gofer_seek(struct file *f, int64_t off, int whence)
 		return -LX_EINVAL;
 	}
 	if (off > 0 && base > INT64_MAX - off)
-		return -LX_EOVERFLOW;
+		return -LX_EINVAL;
 	return base + off < 0 ? -LX_EINVAL : base + off;
 }
 

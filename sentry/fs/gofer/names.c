@@ -23,6 +23,29 @@ static int check_writable(const struct inode *dir)
 
 /* ---- finding ---- */
 
+/* The count walked records at dec as inodes into out. 0 or -LX_E…; the nodes that could not
+ * be used are let go of. */
+static int take_walked(struct gofer_sb *g, struct gofer_dec *dec, uint32_t count,
+		       struct inode **out, unsigned *got)
+{
+	struct gofer_walked w[GOFER_WALK_MAX];
+	int err = 0;
+
+	for (unsigned i = 0; i < count; i++)
+		gofer_get_walked(dec, &w[i]);
+	if (!gofer_dec_done(dec))
+		return -LX_EIO;
+	for (unsigned i = 0; i < count; i++) {
+		if (!err)
+			err = gofer_inode_get(g, w[i].node, &w[i].attr, &out[i]);
+		else
+			gofer_forget(g->c, w[i].node, 0);
+		if (!err)
+			(*got)++;
+	}
+	return err;
+}
+
 /* One WALK request: referenced inodes in out[0, *count). -LX_ENFILE: try again after
  * gofer_relieve(). */
 static int walk_once(struct inode *dir, const char *const *names, unsigned n,
@@ -33,7 +56,6 @@ static int walk_once(struct inode *dir, const char *const *names, unsigned n,
 	struct gofer_enc e = { buf, buf + sizeof(buf), false };
 	struct gofer_walk_req q = { .dir = gofer_i(dir)->node };
 	struct gofer_walk_rep p;
-	struct gofer_walked w[GOFER_WALK_MAX];
 	struct gofer_dec d;
 	int err = 0;
 
@@ -55,18 +77,7 @@ static int walk_once(struct inode *dir, const char *const *names, unsigned n,
 	if (p.count > q.count || p.stop > 0 || p.stop < -4095)
 		return -LX_EIO;
 	d = (struct gofer_dec){ p.entries.p, p.entries.p + p.entries.len, false };
-	for (unsigned i = 0; i < p.count; i++)
-		gofer_get_walked(&d, &w[i]);
-	if (!gofer_dec_done(&d))
-		return -LX_EIO;
-	for (unsigned i = 0; i < p.count; i++) {
-		if (!err)
-			err = gofer_inode_get(g, w[i].node, &w[i].attr, &out[i]);
-		else
-			gofer_forget(g->c, w[i].node, 0);
-		if (!err)
-			(*count)++;
-	}
+	err = take_walked(g, &d, p.count, out, count);
 	if (err)
 		return err;
 	return p.stop == -LX_EMFILE ? -LX_ENFILE : p.stop;
@@ -94,20 +105,16 @@ int gofer_lookup(struct inode *dir, const char *name, struct inode **out)
 	return err ? err : -LX_ENOENT;
 }
 
-/* Ask about d[0, n), whose names go into one request: how many are in the reply, or
- * -LX_E…; *dec stands before the first. */
-static int ask_chain(struct dentry *const *d, unsigned n, struct gofer_dec *dec)
+/* The request about d[0, n) and w (may be NULL), whose names go into buf. */
+static void put_chain(struct gofer_revalidate_req *q, uint8_t *buf, size_t size,
+		      struct dentry *const *d, unsigned n, const struct chain_walk *w)
 {
-	struct gofer_sb *g = gofer_s(d[0]->inode);
-	uint8_t buf[WALK_NAMES_SIZE];
-	struct gofer_enc e = { buf, buf + sizeof(buf), false };
-	struct gofer_revalidate_req q = { .dir = gofer_i(d[0]->parent->inode)->node };
-	struct gofer_revalidate_rep p;
-	int err;
+	struct gofer_enc e = { buf, buf + size, false };
 
-	for (; q.count < n && q.count < GOFER_WALK_MAX; q.count++) {
-		struct gofer_check c = { gofer_i(d[q.count]->inode)->node,
-					 gofer_str(d[q.count]->name) };
+	*q = (struct gofer_revalidate_req){ .dir = gofer_i(d[0]->parent->inode)->node };
+	for (; q->count < n && q->count < GOFER_WALK_MAX; q->count++) {
+		struct gofer_check c = { gofer_i(d[q->count]->inode)->node,
+					 gofer_str(d[q->count]->name) };
 		uint8_t *start = e.p;
 
 		gofer_put_check(&e, &c);
@@ -116,35 +123,53 @@ static int ask_chain(struct dentry *const *d, unsigned n, struct gofer_dec *dec)
 			break;
 		}
 	}
-	q.checks = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
-	err = gofer_call_revalidate(g->c, &q, &p, NULL);
-	if (err)
-		return err;
-	*dec = (struct gofer_dec){ p.attrs.p, p.attrs.p + p.attrs.len, false };
-	return p.count > q.count ? -LX_EIO : (int)p.count;
+	for (; w && q->count == n && q->nnames < w->n; q->nnames++) {
+		struct gofer_name name = { gofer_str(w->names[q->nnames]) };
+		uint8_t *start = e.p;
+
+		gofer_put_name(&e, &name);
+		if (e.bad) {
+			e.p = start;
+			break;
+		}
+	}
+	q->checks = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
 }
 
 /* Shared mode: do the names still lead to the same files? One request, which brings the
- * attributes too. */
-unsigned gofer_revalidate(struct dentry *const *d, unsigned n)
+ * attributes too, and what comes after them. */
+unsigned gofer_revalidate(struct dentry *const *d, unsigned n, struct chain_walk *w)
 {
 	const struct inode *dir = d[0]->parent ? d[0]->parent->inode : NULL;
+	struct gofer_sb *g = gofer_s(d[0]->inode);
+	uint8_t buf[WALK_NAMES_SIZE];
+	struct gofer_revalidate_req q;
+	struct gofer_revalidate_rep p;
 	struct gofer_dec dec;
 	unsigned good = 0;
-	int count;
 
 	if (!dir || !gofer_owns(dir) || dir->sb != d[0]->inode->sb)
 		return n;
-	count = ask_chain(d, n, &dec);
-	for (; (int)good < count; good++) {
+	put_chain(&q, buf, sizeof(buf), d, n, w);
+	if (gofer_call_revalidate(g->c, &q, &p, NULL) || p.count > q.count ||
+	    p.nwalked > q.nnames || (p.nwalked && p.count != q.count))
+		return 0;
+	dec = (struct gofer_dec){ p.attrs.p, p.attrs.p + p.attrs.len, false };
+	for (; good < p.count; good++) {
 		struct gofer_inode *gi = gofer_i(d[good]->inode);
 		struct gofer_attr a;
 
 		gofer_get_attr(&dec, &a);
 		if (dec.bad || a.dev != gi->key.dev || a.ino != gi->key.ino ||
 		    ((a.mode ^ gi->i.mode) & LX_S_IFMT))
-			break;
+			return good;
 		gofer_apply_attr(gi, &a);
+	}
+	if (w && q.nnames && good == n) {
+		w->err = take_walked(g, &dec, p.nwalked, w->found, &w->count);
+		/* Other errors than this one are for the lookup that follows. */
+		if (!w->err && w->count == p.nwalked && p.stop == -LX_ENOENT)
+			w->err = -LX_ENOENT;
 	}
 	return good;
 }
