@@ -24,7 +24,7 @@ struct chan_server {
 	uint64_t answered_at;
 	uint64_t truce_until;
 	bool eager;		/* the last request came soon: worth polling for the next */
-	bool alone;		/* one CPU: never poll */
+	bool never_poll;	/* one CPU, or a share of them */
 };
 
 static uint64_t now_ns(void)
@@ -35,7 +35,7 @@ static uint64_t now_ns(void)
 	return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
 }
 
-int chan_init(struct server *s)
+int chan_init(struct server *s, bool poll)
 {
 	struct chan_server *c = calloc(1, sizeof(*c));
 	cpu_set_t cpus;
@@ -53,7 +53,8 @@ int chan_init(struct server *s)
 		c->mem = NULL;
 		return -errno;
 	}
-	c->alone = sched_getaffinity(0, sizeof(cpus), &cpus) < 0 || CPU_COUNT(&cpus) < 2;
+	c->never_poll = !poll || sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ||
+			CPU_COUNT(&cpus) < 2;
 	return 0;
 }
 
@@ -104,7 +105,7 @@ bool chan_poll(struct server *s)
 
 	if (has_request(c))
 		return true;
-	if (c->alone || !c->eager)
+	if (c->never_poll || !c->eager)
 		return false;
 	start = last = now_ns();
 	if (start < c->truce_until)
@@ -154,7 +155,7 @@ ssize_t chan_take(struct server *s)
 	if (len > sizeof(s->rx))
 		return -EMSGSIZE;
 	memcpy(s->rx, c->mem->req_data, len);
-	if (!c->alone)
+	if (!c->never_poll)
 		c->eager = now_ns() - c->answered_at < GAP_NS;
 	return (ssize_t)len;
 }
@@ -169,7 +170,7 @@ int chan_answer(struct server *s, size_t len, int fd)
 	gofer_chan_store(&c->mem->rep_fd, fd >= 0);
 	gofer_chan_store(&c->mem->rep, c->seen);
 	waits = gofer_chan_clear(&c->mem->waits, c->seen);
-	if (!c->alone)
+	if (!c->never_poll)
 		c->answered_at = now_ns();
 	return fd >= 0 || waits ? server_ring(s, fd) : 0;
 }

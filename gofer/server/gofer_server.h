@@ -28,7 +28,10 @@ struct gofer_export {
  * path and file calls only. All descriptors but `sock`, `fds_dir` and the log's should be closed before.
  *
  * fds_dir (-1: none): /proc/self/fd of the gofer, alone, by which files are opened however
- * they are named by now, deleted ones too. Without it a file is opened by its last name. */
-int gofer_serve(int sock, int fds_dir, const struct gofer_export *exports, unsigned n);
+ * they are named by now, deleted ones too. Without it a file is opened by its last name.
+ *
+ * poll: while requests come thick it may poll for the next one, beside whoever makes them;
+ * not where CPU time is limited to less than that takes. */
+int gofer_serve(int sock, int fds_dir, bool poll, const struct gofer_export *exports, unsigned n);
 
 #endif

@@ -137,7 +137,7 @@ static int serve_loop(struct server *s)
 	}
 }
 
-int gofer_serve(int sock, int fds_dir, const struct gofer_export *exports, unsigned n)
+int gofer_serve(int sock, int fds_dir, bool poll, const struct gofer_export *exports, unsigned n)
 {
 	struct server *s = calloc(1, sizeof(*s));
 	uint32_t nofile;
@@ -150,7 +150,7 @@ int gofer_serve(int sock, int fds_dir, const struct gofer_export *exports, unsig
 	s->fds_dir = fds_dir;
 	s->uid = geteuid();
 	umask(0);
-	err = chan_init(s);
+	err = chan_init(s, poll);
 	if (!err)
 		err = server_init_exports(s, exports, n);
 	nofile = raise_nofile();

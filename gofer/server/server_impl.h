@@ -114,7 +114,7 @@ int gofer_filter_install(void);
 int server_ring(struct server *s, int fd);
 
 /* ---- chan_host.c ---- */
-int chan_init(struct server *s); /* 0 or -errno; chan_fini() also after a failure */
+int chan_init(struct server *s, bool poll); /* 0 or -errno; chan_fini() also after a failure */
 void chan_fini(struct server *s);
 /* Is there a request? Waits for one a little when that is worth it. */
 bool chan_poll(struct server *s);

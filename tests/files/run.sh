@@ -179,6 +179,22 @@ wait $racer 2>/dev/null
   [ "$(stat -c %a "$bundle/outside/secret")" = 644 ]
 say $? traps-outside-untouched "$(ls -l "$bundle/outside")"
 
+# ---- a gofer that does not answer: the sandbox can still be looked at and ended ----
+
+sed -i 's#"4"#"100"#' "$bundle/config.json"
+id=hung$RUNSC_TEST_ID
+timeout 20 "$runsc" --root "$work/state" create -b "$bundle" "$id" >"$work/out" 2>&1 </dev/null
+timeout 20 "$runsc" --root "$work/state" start "$id"
+init=$("$runsc" --root "$work/state" state "$id" | sed -n 's/.*"pid": *\([0-9]*\).*/\1/p')
+kill -STOP "$(pgrep -P "$init" -x runsc-gofer)"
+timeout 20 "$runsc" --root "$work/state" state "$id" | grep -q '"running"'
+say $? hung-gofer-state "$(cat "$work/out")"
+timeout 20 "$runsc" --root "$work/state" kill "$id" KILL
+say $? hung-gofer-kill "status $?"
+for _ in $(seq 100); do "$runsc" --root "$work/state" state "$id" | grep -q '"stopped"' && break; read -rt 0.1 <> <(:); done
+timeout 20 "$runsc" --root "$work/state" delete "$id"
+say $? hung-gofer-delete "it did not stop"
+
 # ---- caches keep to their limits ----
 
 mkdir "$work/tree"

@@ -213,8 +213,9 @@ struct gofer start(unsigned nofile)
 		at(root, sizeof(root), "root");
 		at(ro, sizeof(ro), "ro");
 		at(single, sizeof(single), "single");
-		_exit(-gofer_serve(sv[1], by_name ? -1 : open("/proc/self/fd", O_PATH | O_CLOEXEC), ex,
-				   4));
+		_exit(-gofer_serve(sv[1],
+				   by_name ? -1 : open("/proc/self/fd", O_PATH | O_CLOEXEC), true,
+				   ex, 4));
 	}
 	close(sv[1]);
 	g.sock = sv[0];

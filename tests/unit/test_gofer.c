@@ -196,7 +196,7 @@ static void start(bool shared, bool readonly, unsigned nofile)
 			setrlimit(RLIMIT_NOFILE, &r);
 			drop_sys_resource();
 		}
-		_exit(-gofer_serve(sv[1], fds_dir ? open("/proc/self/fd", O_PATH) : -1, &e, 1));
+		_exit(-gofer_serve(sv[1], fds_dir ? open("/proc/self/fd", O_PATH) : -1, 1, &e, 1));
 	}
 	close(sv[1]);
 	conn = gofer_conn_new(sv[0]);
