@@ -204,7 +204,7 @@ int64_t file_pread_kernel(struct file *f, void *buf, size_t len, int64_t pos);
 
 /* ---- inodes ---- */
 
-/* ->walk() as part of ->revalidate_chain(): names in; found (room for n), count and err out,
+/* ->walk() as part of ->revalidate_walk(): names in; found (room for n), count and err out,
  * 0 and 0 beforehand. */
 struct chain_walk {
 	const char *const *names;
@@ -255,10 +255,11 @@ struct inode_ops {
 	/* Is the cached entry still true? (shared mounts, /proc/PID) NULL: always. */
 	bool (*revalidate)(struct dentry *d);
 	/* Instead of revalidate, for several at once: d[0] and entries each of which lies in
-	 * the one before it. How many of them, from the first on, are still true. If all are
-	 * and w is not NULL, also ->walk from the last of them. Missing names may be cached,
-	 * and are not believed after the call that found them missing. */
-	unsigned (*revalidate_chain)(struct dentry *const *d, unsigned n, struct chain_walk *w);
+	 * the one before it. How many of them, from the first on, are still true. Missing names
+	 * may be cached, and are not believed after the call that found them missing. */
+	unsigned (*revalidate_chain)(struct dentry *const *d, unsigned n);
+	/* Optional: the same, and if all are true also ->walk from the last of them. */
+	unsigned (*revalidate_walk)(struct dentry *const *d, unsigned n, struct chain_walk *w);
 	int64_t (*getxattr)(struct inode *i, const char *name, void *buf, size_t size);
 	int (*setxattr)(struct inode *i, const char *name, const void *val, size_t size,
 			uint32_t flags);

@@ -239,15 +239,16 @@ static bool chain_valid(struct dentry *d, const char *rest)
 	const char *names[WALK_BATCH];
 	struct inode *found[WALK_BATCH];
 	char buf[LX_PATH_MAX];
+	const struct inode_ops *ops = d->inode->ops;
 	struct chain_walk w = { names, 0, found, 0, 0 };
 	unsigned n, good;
 
 	if (d->valid_at == now)
 		return true;
 	n = cached_chain(d, &rest, chain);
-	if (*rest)
+	if (*rest && ops->revalidate_walk)
 		w.n = batch_names(rest, (unsigned)(strchrnul(rest, '/') - rest), buf, names);
-	good = d->inode->ops->revalidate_chain(chain, n, w.n ? &w : NULL);
+	good = w.n ? ops->revalidate_walk(chain, n, &w) : ops->revalidate_chain(chain, n);
 	if (good == n)
 		enter_found(chain[n - 1], &w, NULL);
 	for (unsigned i = 0; i < n; i++) {

@@ -248,7 +248,7 @@ static int step(struct dentry *parent, const char *name, struct dentry **out)
 
 	*out = dcache_find(parent, name, len, hash);
 	if (*out && (*out)->inode && (*out)->inode->ops->revalidate_chain &&
-	    !(*out)->inode->ops->revalidate_chain(out, 1, NULL)) {
+	    !(*out)->inode->ops->revalidate_chain(out, 1)) {
 		dcache_remove(*out);
 		dentry_put(*out);
 		*out = NULL;
@@ -907,23 +907,23 @@ Test(gofer_shared, revalidates_chains)
 	const struct inode_ops *ops = d[0]->inode->ops;
 	uint32_t seq = conn->seq;
 
-	cr_expect_eq(ops->revalidate_chain(d, 3, NULL), 3);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 3);
 	cr_expect_eq(conn->seq, seq + 1, "one request");
 	cr_assert_eq(chmod(host("dir/sub"), 0700), 0);
 	put_file("dir/sub/deep", "longer\n");
-	cr_expect_eq(ops->revalidate_chain(d, 3, NULL), 3);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 3);
 	cr_expect_eq(d[1]->inode->mode & 07777, 0700);
 	cr_expect_eq(d[2]->inode->size, 7);
 	cr_assert_eq(unlink(host("dir/sub/deep")), 0);
-	cr_expect_eq(ops->revalidate_chain(d, 3, NULL), 2);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 2);
 	cr_assert_eq(symlink("/etc/passwd", host("dir/sub/deep")), 0);
-	cr_expect_eq(ops->revalidate_chain(d, 3, NULL), 2);
-	cr_expect_eq(ops->revalidate_chain(d + 2, 1, NULL), 0);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 2);
+	cr_expect_eq(ops->revalidate_chain(d + 2, 1), 0);
 	cr_assert_eq(rename(host("dir/sub"), host("dir/bus")), 0);
 	cr_assert_eq(symlink("bus", host("dir/sub")), 0);
-	cr_expect_eq(ops->revalidate_chain(d, 3, NULL), 1, "a symlink in its place");
+	cr_expect_eq(ops->revalidate_chain(d, 3), 1, "a symlink in its place");
 	cr_assert_eq(rename(host("dir"), host("rid")), 0);
-	cr_expect_eq(ops->revalidate_chain(d, 3, NULL), 0);
+	cr_expect_eq(ops->revalidate_chain(d, 3), 0);
 	for (int i = 0; i < 3; i++)
 		dentry_put(d[i]);
 	finish();

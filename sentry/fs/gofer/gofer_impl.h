@@ -184,7 +184,9 @@ extern const struct inode_ops gofer_iops_exclusive, gofer_iops_shared;
 int gofer_lookup(struct inode *dir, const char *name, struct inode **out);
 int gofer_walk(struct inode *dir, const char *const *names, unsigned n, struct inode **out,
 	       unsigned *count);
-unsigned gofer_revalidate(struct dentry *const *d, unsigned n, struct chain_walk *w);
+unsigned gofer_revalidate(struct dentry *const *d, unsigned n);
+/* w may be NULL. */
+unsigned gofer_revalidate_walk(struct dentry *const *d, unsigned n, struct chain_walk *w);
 int gofer_create(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,
 		 struct inode **out);
 int gofer_mkdir(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,

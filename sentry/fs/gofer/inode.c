@@ -145,4 +145,5 @@ bool gofer_owns(const struct inode *i)
 
 const struct inode_ops gofer_iops_exclusive = { GOFER_COMMON_OPS };
 const struct inode_ops gofer_iops_shared = { GOFER_COMMON_OPS,
-					     .revalidate_chain = gofer_revalidate };
+					     .revalidate_chain = gofer_revalidate,
+					     .revalidate_walk = gofer_revalidate_walk };

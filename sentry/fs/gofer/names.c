@@ -138,7 +138,7 @@ static void put_chain(struct gofer_revalidate_req *q, uint8_t *buf, size_t size,
 
 /* Shared mode: do the names still lead to the same files? One request, which brings the
  * attributes too, and what comes after them. */
-unsigned gofer_revalidate(struct dentry *const *d, unsigned n, struct chain_walk *w)
+unsigned gofer_revalidate_walk(struct dentry *const *d, unsigned n, struct chain_walk *w)
 {
 	const struct inode *dir = d[0]->parent ? d[0]->parent->inode : NULL;
 	struct gofer_sb *g = gofer_s(d[0]->inode);
@@ -172,6 +172,11 @@ unsigned gofer_revalidate(struct dentry *const *d, unsigned n, struct chain_walk
 			w->err = -LX_ENOENT;
 	}
 	return good;
+}
+
+unsigned gofer_revalidate(struct dentry *const *d, unsigned n)
+{
+	return gofer_revalidate_walk(d, n, NULL);
 }
 
 int gofer_readlink(struct inode *i, char *buf, size_t size)
