@@ -140,6 +140,10 @@ struct plat_caps {
 #define PLAT_GUEST_MIN 0x10000ULL
 #define PLAT_GUEST_MAX 0x7ffe00000000ULL
 
+/* Guest processes have this much more in oom_score_adj than the process that called
+ * plat_new(). */
+#define PLAT_OOM_GAP 250
+
 /* Is the backend usable on this host? 0, or -errno with a one-line reason (what
  * is missing, since which kernel) in why. */
 int plat_probe(const char *backend, char *why, size_t why_size);

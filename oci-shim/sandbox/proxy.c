@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/prctl.h>
@@ -21,6 +22,7 @@
 #include "oci-shim/sandbox/fds.h"
 #include "oci-shim/sandbox/process.h"
 #include "platform/base/log.h"
+#include "platform/platform.h"
 
 #define GOFER_GRACE_MS 5000
 
@@ -248,6 +250,25 @@ static int set_oom(const struct launch *l, struct oerr *e)
 	return r < 0 ? oerr_errno(e, -r, "process.oomScoreAdj: %s", text) : 0;
 }
 
+/* The sentry and the gofer are born with less than what the guest's processes get, which
+ * is what the specification says (PLAT_OOM_GAP is added to the sentry's for them). Only the
+ * privileged can; without, they keep it and the guest's get more. Returns what to put back
+ * for the proxy itself; empty: nothing was changed. */
+static void oom_lower(char old[16])
+{
+	int fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC), now;
+	ssize_t n = fd < 0 ? -1 : read(fd, old, 15);
+	char text[16];
+
+	if (fd >= 0)
+		close(fd);
+	old[n > 0 ? n : 0] = 0;
+	now = n > 0 ? atoi(old) : -1000;
+	snprintf(text, sizeof(text), "%d", now - PLAT_OOM_GAP);
+	if (now - PLAT_OOM_GAP < -1000 || write_file("/proc/self/oom_score_adj", text) < 0)
+		old[0] = 0;
+}
+
 /* Namespaces, and the hooks that want to see them, before there is anything else. */
 static void enter(struct launch *l, int report, bool *later)
 {
@@ -313,6 +334,7 @@ static void make_children(struct launch *l, struct proxy *p)
 	struct oerr e = { 0 };
 	int ctl[2], gof[2];
 	pid_t self = getpid(); /* a child in a new pid namespace could not ask */
+	char oom[16] = "";
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ctl) < 0 ||
 	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, gof) < 0) {
@@ -323,6 +345,7 @@ static void make_children(struct launch *l, struct proxy *p)
 		flags |= CLONE_NEWNET;
 	/* The gofer first: it prepares its tree while the kernel makes the sentry's
 	 * namespaces, of which the network's takes longest. */
+	oom_lower(oom);
 	p->gofer = clone_process(CLONE_NEWNS, -1, &p->gofer_fd);
 	if (p->gofer == 0)
 		gofer_main(l, gof[0], p->report);
@@ -343,6 +366,8 @@ static void make_children(struct launch *l, struct proxy *p)
 	}
 	if (l->crash_fd >= 0)
 		close(l->crash_fd);
+	if (oom[0])
+		write_file("/proc/self/oom_score_adj", oom);
 	close(ctl[1]);
 	close(gof[0]);
 	close(gof[1]);

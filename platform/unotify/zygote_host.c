@@ -1,6 +1,7 @@
 /* The zygote: an empty stub that forks the stub of every exec. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -225,11 +226,43 @@ __attribute__((noreturn)) static void zygote_main(struct unotify *u, const struc
 	__builtin_unreachable();
 }
 
+/* The host's OOM killer is to take a stub before the process that makes it: add to this
+ * process's score, for the zygote to inherit. Returns what to put back; INT_MIN: nothing
+ * was changed. -1000 means never, and stays. */
+static int oom_raise(void)
+{
+	int now = INT_MIN;
+	FILE *f = fopen("/proc/self/oom_score_adj", "r+e");
+
+	if (!f)
+		return INT_MIN;
+	if (fscanf(f, "%d", &now) == 1 && now > -1000) {
+		rewind(f);
+		fprintf(f, "%d", now + PLAT_OOM_GAP < 1000 ? now + PLAT_OOM_GAP : 1000);
+	} else {
+		now = INT_MIN;
+	}
+	if (fclose(f) != 0)
+		now = INT_MIN;
+	return now;
+}
+
+static void oom_restore(int value)
+{
+	FILE *f = value == INT_MIN ? NULL : fopen("/proc/self/oom_score_adj", "we");
+
+	if (!f)
+		return;
+	fprintf(f, "%d", value);
+	if (fclose(f) != 0)
+		log_warn("oom_score_adj %d: %s", value, strerror(errno));
+}
+
 int zygote_start(struct unotify *u)
 {
 	struct maps_info m;
 	unsigned flags;
-	int sv[2], err;
+	int sv[2], err, oom;
 
 	err = unotify_probe_flags(&flags, &u->caps);
 	if (!err)
@@ -247,9 +280,11 @@ int zygote_start(struct unotify *u)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return -errno;
+	oom = oom_raise();
 	u->zygote = fork();
 	if (u->zygote == 0)
 		zygote_main(u, &m, flags, sv[1]);
+	oom_restore(oom);
 	err = u->zygote < 0 ? -errno : 0;
 	close(sv[1]);
 	u->zsock = sv[0];

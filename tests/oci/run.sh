@@ -121,6 +121,17 @@ for who in sentry gofer init stub; do
   leaks_after "oci/$who-killed" || rc=1
 done
 
+# The host's OOM killer takes the process that eats memory, and the others go on.
+leaks_before
+config '["/bin/sh","-c","sleep 1000 & s=$!; dd if=/dev/zero of=/dev/null bs=300M count=1; echo dd $?; kill -0 $s && echo alive; exit 7"]' \
+  'c["linux"].setdefault("resources", {})["memory"] = {"limit": 100 << 20, "swap": 100 << 20}'
+ln -sf busybox "$bundle/rootfs/bin/dd"
+out=$(timeout 60 "$runsc" --root "$root" run -b "$bundle" "$c3" 2>/dev/null </dev/null); st=$?
+t oom-eater-killed [ "$(echo $out)" = "dd 137 alive" ]
+t oom-others-go-on [ $st = 7 ]
+leaks_after oci/oom || rc=1
+config '["/bin/sh","-c","sleep 1000 & sleep 1000"]' 'c["linux"]["resources"].pop("memory")'
+
 # ---- bad input: one line, what to do, nothing left ----
 bad() { # name, expected piece of text, command…
   local name=$1 text=$2 out st n
