@@ -11,6 +11,8 @@
 #include "platform/base/log.h"
 #include "platform/unotify/host_ops.h"
 
+#define ZYGOTE_LOST 70 /* the sentry's exit status */
+
 /* ---- tables ---- */
 
 static struct plat_thread **bucket(struct unotify *u, pid_t tid)
@@ -617,9 +619,13 @@ static pid_t reap_one(struct unotify *u, pid_t pid)
 	as = reaped_as_locked(u, pid);
 	if (waitid(P_PID, (id_t)pid, &si, WEXITED | WNOHANG | __WALL) < 0)
 		log_debug("stub %d was reaped by another", pid);
-	if (pid == u->zygote && !u->stopping)
-		log_error("the zygote died (code %d, status %d): no program can be started any more",
-			  si.si_code, si.si_status);
+	if (pid == u->zygote && !u->stopping) {
+		/* No program can be started any more, and a new zygote would need what the
+		 * sentry has given up. */
+		log_error("the zygote died (code %d, status %d): the sandbox ends", si.si_code,
+			  si.si_status);
+		_exit(ZYGOTE_LOST);
+	}
 	mutex_unlock(&u->mu);
 	if (as)
 		bury(u, as,

@@ -23,6 +23,7 @@
 
 #define GUEST_MAX 0x7ffe00000000UL
 #define TOP 0x7ffffffff000UL
+#define WON 77 /* exit status of an attack that was successful */
 
 static sigjmp_buf back;
 static uint64_t rng;
@@ -85,6 +86,10 @@ static void attack(const char *name, void (*fn)(void))
 		return;
 	}
 	alarm(0);
+	if (WIFEXITED(st) && WEXITSTATUS(st) == WON) {
+		printf("FAIL hostile/%s: it did what it must not\n", name);
+		return;
+	}
 	kill(-p, SIGKILL);
 	while (waitpid(-1, NULL, WNOHANG) > 0)
 		;
@@ -244,6 +249,171 @@ static void break_stub(void)
 	}
 }
 
+static uint32_t never;
+
+static void *wait_for_ever(void *arg)
+{
+	uint64_t a[6] = { (uint64_t)(uintptr_t)&never, 0, 0, 0, 0, 0 };
+
+	(void)arg;
+	for (;;)
+		raw(SYS_futex, a);
+	return NULL;
+}
+
+static void crowd(int n)
+{
+	pthread_attr_t at;
+	pthread_t t;
+
+	pthread_attr_init(&at);
+	pthread_attr_setstacksize(&at, 65536);
+	for (int i = 0; i < n; i++)
+		if (pthread_create(&t, &at, wait_for_ever, NULL))
+			break;
+	for (int i = 0; i < 3000; i++) /* those that wait count as waiting for long now */
+		syscall(SYS_getppid);
+}
+
+/* Many threads wait in their slots: wipe those, wake them from there, send them on. */
+static void break_waiters(void)
+{
+	uint64_t base = find_stub(), slots = base + 0x100000;
+
+	for (volatile int round = 0; round < 6; round++) {
+		pid_t p = fork();
+
+		if (p == 0) {
+			crowd(300);
+			catch_faults();
+			for (volatile uint64_t at = slots; at < slots + 40 * 0x80000; at += 0x8000) {
+				if (sigsetjmp(back, 1))
+					continue;
+				for (int i = 0; i < 1024; i++)
+					((volatile uint32_t *)at)[i] = round & 1 ? 0 : (uint32_t)rnd();
+				if (round > 3)
+					for (int i = 1024; i < 8192; i++)
+						((volatile uint32_t *)at)[i] = (uint32_t)rnd();
+			}
+			never = 1;
+			for (int i = 0; i < 300; i++) {
+				uint64_t a[6] = { (uint64_t)(uintptr_t)&never, 1, 50, 0, 0, 0 };
+
+				raw(SYS_futex, a);
+			}
+			_exit(0);
+		}
+		if (p > 0)
+			waitpid(p, NULL, 0);
+	}
+}
+
+/* A call by the stub's own instruction: what it gives, if it comes back at all. */
+static long stub_call(uint64_t insn, uint64_t nr, uint64_t a0, uint64_t a1)
+{
+	long ret;
+
+	__asm__ volatile("call *%[insn]"
+			 : "=a"(ret)
+			 : [insn] "r"(insn), "a"(nr), "D"(a0), "S"(a1), "d"(0UL)
+			 : "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rbx", "memory");
+	return ret;
+}
+
+/* Every `syscall` of the stub's code, with calls that it must not make for us, and with
+ * reports of its own that are lies. */
+static void calls_from_stub(void)
+{
+	static const uint64_t nrs[] = { 39, 0x5253, 0x5253, 0x5253, 0x5253, 0x5253, 56, 57, 202, 41, 2, 15, 322 };
+	volatile uint64_t base = find_stub();
+	volatile unsigned found = 0;
+	int st;
+
+	for (volatile unsigned off = 0; off < 0x1000; off++) {
+		if (sigsetjmp(back, 1))
+			continue;
+		if (((volatile uint8_t *)base)[off] != 0x0f || ((volatile uint8_t *)base)[off + 1] != 5)
+			continue;
+		for (volatile unsigned i = 0; i < sizeof(nrs) / sizeof(nrs[0]); i++) {
+			pid_t p = fork();
+
+			if (p == 0) {
+				if (i & 1)
+					crowd(2);
+				alarm(1);
+				stub_call(base + off, nrs[i], i, 1);
+				syscall(SYS_getppid);
+				_exit(0);
+			}
+			if (p < 0 || waitpid(p, &st, 0) != p)
+				continue;
+			/* What the filter must not even hand on. */
+			if (nrs[i] != 0x5253 && nrs[i] != 56 && nrs[i] != 202 && nrs[i] != 15 &&
+			    !(WIFSIGNALED(st) && WTERMSIG(st) == SIGSYS))
+				_exit(WON);
+			found++;
+		}
+	}
+	if (!found)
+		_exit(WON);
+}
+
+/* Go on with the kick's signal blocked, by a frame of our own for the stub's rt_sigreturn:
+ * calls are still served, and signals and the end still come. */
+static void blocked_kick(void)
+{
+	volatile uint64_t base = find_stub();
+	volatile unsigned found = 0;
+
+	for (volatile unsigned off = 0; off < 0x1000; off++) {
+		pid_t p;
+
+		if (sigsetjmp(back, 1))
+			continue;
+		/* mov $15, %eax; syscall */
+		if (memcmp((void *)(base + off), "\xb8\x0f\0\0\0\x0f\x05", 7) != 0)
+			continue;
+		p = fork();
+		if (p == 0) {
+			static uint64_t frame[128], stack[4096]; /* ucontext at 1: 5 words, sigcontext */
+
+			memset(frame, 0, sizeof(frame));
+			frame[1 + 5 + 15] = (uint64_t)(uintptr_t)(stack + 4000); /* rsp */
+			frame[1 + 5 + 16] = (uint64_t)(uintptr_t)wait_for_ever;	 /* rip */
+			frame[1 + 5 + 17] = 0x202;
+			frame[1 + 5 + 18] = 0x33 | 0x2bULL << 48;
+			frame[1 + 5 + 32] = ~0ULL; /* mask */
+			alarm(1);
+			__asm__ volatile("mov %0, %%rsp\n\tjmp *%1" ::"r"(&frame[1]), "r"(base + off)
+					 : "memory");
+			_exit(0);
+		}
+		if (p > 0)
+			waitpid(p, NULL, 0);
+		found++;
+	}
+	if (!found)
+		_exit(WON);
+}
+
+/* Numbers of another ABI are no way past the sentry. */
+static void other_abis(void)
+{
+	uint64_t none[6] = { 0 };
+	long r;
+
+	for (uint64_t nr = 0; nr < 512; nr++)
+		if (raw(0x40000000 | nr, none) != -ENOSYS)
+			_exit(WON);
+	if (raw(0x5253, none) != -ENOSYS || raw(1UL << 31, none) != -ENOSYS)
+		_exit(WON);
+	catch_faults();
+	if (sigsetjmp(back, 1) == 0) {
+		__asm__ volatile("int $0x80" : "=a"(r) : "a"(20L) : "memory");
+		_exit(WON);
+	}
+}
+
 /* ---- plain greed ---- */
 
 static void fork_bomb(void)
@@ -372,5 +542,9 @@ int main(int argc, char **argv)
 	attack("bad-sigreturn", bad_sigreturn);
 	attack("jump-into-stub", jump_into_stub);
 	attack("break-stub", break_stub);
+	attack("break-waiters", break_waiters);
+	attack("calls-from-stub", calls_from_stub);
+	attack("blocked-kick", blocked_kick);
+	attack("other-abis", other_abis);
 	return 0;
 }

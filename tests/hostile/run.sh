@@ -48,7 +48,7 @@ guest() { # name, seconds, number of cases, program and arguments: it prints ok 
   log_check "$name"
   leaks_after "hostile/$name" || rc=1
 }
-guest attacks 90 72 "$work/hostile" 1 2 3 4 5 6 7 8
+guest attacks 90 76 "$work/hostile" 1 2 3 4 5 6 7 8
 guest greed 90 13 "$work/greed"
 
 # ---- a fork bomb under a limit of processes ----
@@ -108,7 +108,7 @@ kill_part() { # name of the process, signal it gets
   timeout 60 "$runsc" --debug-log "$work/log" do -- sh -c "$busy" >"$work/out" 2>&1 </dev/null &
   cli=$!
   for _ in $(seq 200); do grep -q up "$work/out" && break; read -rt 0.05 <> <(:) || true; done
-  victim=$(ours "$part" | head -1)
+  victim=$(ours "$part" | sort -n | head -1)
   t0=$(now_ms)
   kill -KILL $victim
   wait $cli
@@ -124,11 +124,16 @@ kill_part() { # name of the process, signal it gets
   done
   [ -z "$left" ]
   say $? "hostile/kill-$part-leaves-nothing" "$left"
+  if [ "$part" = runsc-stub ]; then # the oldest is the zygote
+    grep -q 'the zygote died' "$work/log"
+    say $? hostile/kill-zygote-tells "$(tail -2 "$work/log")"
+  fi
   rm -f "$work/log"
   leaks_after "hostile/kill-$part" || rc=1
 }
 kill_part runsc-sentry
 kill_part runsc-gofer
+kill_part runsc-stub
 
 # A stub: only its guest process dies, and its parent hears of it.
 stub() {
