@@ -24,9 +24,13 @@ long sys_mmap(struct task *t, const struct mmap_args *a)
 			return err;
 		r.file = f;
 	}
-	/* As a Linux without hugetlbfs. */
-	if (a->flags & LX_MAP_HUGETLB)
-		return -LX_EINVAL;
+	/* As a Linux whose administrator has set no huge pages aside. */
+	if (a->flags & LX_MAP_HUGETLB) {
+		uint32_t size = (uint32_t)a->flags & LX_MAP_HUGE_MASK;
+
+		return f || (size && size != LX_MAP_HUGE_2MB && size != LX_MAP_HUGE_1GB)
+			       ? -LX_EINVAL : -LX_ENOMEM;
+	}
 	return mm_map(t->mm, t, &r);
 }
 
@@ -124,4 +128,17 @@ long sys_mseal(struct task *t, const struct mseal_args *a)
 	if (a->flags)
 		return -LX_EINVAL;
 	return mm_seal(t, a->start, a->len);
+}
+
+long sys_remap_file_pages(struct task *t, const struct remap_file_pages_args *a)
+{
+	if (a->prot)
+		return -LX_EINVAL;
+	return mm_remap_file_pages(t, a->start, a->size, a->pgoff, (uint32_t)a->flags);
+}
+
+/* Protection keys: as on a processor without them. */
+long sys_pkey_mprotect(struct task *t, const struct pkey_mprotect_args *a)
+{
+	return a->pkey == -1 ? mm_protect(t, a->start, a->len, a->prot) : -LX_EINVAL;
 }

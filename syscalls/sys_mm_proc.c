@@ -165,29 +165,54 @@ long sys_process_vm_writev(struct task *t, const struct process_vm_writev_args *
 	return process_vm(t, a->pid, a->lvec, a->liovcnt, a->rvec, a->riovcnt, a->flags, true);
 }
 
-/* Advice for another process: hints only, none of which changes anything here. */
-long sys_process_madvise(struct task *t, const struct process_madvise_args *a)
-{
-	AUTO_PUT(file) struct file *f = NULL;
-	struct tgroup *tg;
-	struct uio u;
-	long total;
-	int err = 0;
+/* ---- process_madvise, process_mrelease ---- */
 
-	if (a->flags)
-		return -LX_EINVAL;
-	err = uio_init_iov(&u, t, a->vec, a->vlen);
-	if (err)
-		return err;
-	total = (long)u.resid;
-	uio_fini(&u);
-	f = fd_file(t, a->pidfd, &err);
-	if (!f)
-		return err;
-	tg = pidfd_tgroup(f);
-	if (!tg)
-		return -LX_EBADF;
-	switch (a->behavior) {
+/* A batch has room for so many ranges; the call may always do less than it was asked. */
+#define ADVISE_RANGES_MAX 16
+
+/* On the own address space any advice is good. Bytes done, or the first range's error. */
+static long advise_self(struct task *t, const struct uio *u, int advice)
+{
+	long done = 0, r;
+
+	for (unsigned i = 0; i < u->niov && i < ADVISE_RANGES_MAX; i++) {
+		r = mm_advise(t, u->iov[i].base, u->iov[i].len, advice);
+		if (r)
+			return done ? done : r;
+		done += (long)u->iov[i].len;
+	}
+	return done;
+}
+
+/* On another one only hints that change nothing here: the ranges are checked. */
+static long advise_other(struct mm *mm, const struct uio *u)
+{
+	long done = 0;
+
+	for (unsigned i = 0; i < u->niov; i++) {
+		uint64_t base = u->iov[i].base, len = u->iov[i].len;
+		int err = 0;
+
+		if (base & (LX_PAGE_SIZE - 1) || base + len < base)
+			err = -LX_EINVAL;
+		else if (len && !mm_range_mapped(mm, base, len))
+			err = -LX_ENOMEM;
+		if (err)
+			return done ? done : err;
+		done += (long)len;
+	}
+	return done;
+}
+
+static long advise_process(struct task *t, const struct uio *u, struct tgroup *tg, int advice)
+{
+	struct task *other = tg->leader;
+
+	if (tg->zombie || !other || !other->mm)
+		return -LX_ESRCH;
+	if (other->mm == t->mm)
+		return advise_self(t, u, advice);
+	switch (advice) {
 	case LX_MADV_COLD:
 	case LX_MADV_PAGEOUT:
 	case LX_MADV_WILLNEED:
@@ -196,11 +221,55 @@ long sys_process_madvise(struct task *t, const struct process_madvise_args *a)
 	default:
 		return -LX_EINVAL;
 	}
-	if (tg->zombie || !tg->leader || !tg->leader->mm)
+	if (!task_may_access(t, other) || !task_capable(t, LX_CAP_SYS_NICE))
+		return -LX_EPERM;
+	return advise_other(other->mm, u);
+}
+
+long sys_process_madvise(struct task *t, const struct process_madvise_args *a)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	struct tgroup *tg;
+	struct uio u;
+	long r;
+	int err = 0;
+
+	if (a->flags)
+		return -LX_EINVAL;
+	err = uio_init_iov(&u, t, a->vec, a->vlen);
+	if (err)
+		return err;
+	f = fd_file(t, a->pidfd, &err);
+	tg = f ? pidfd_tgroup(f) : NULL;
+	if (!f)
+		r = err;
+	else if (!tg)
+		r = -LX_EBADF;
+	else if (!mm_advice_valid(a->behavior))
+		r = -LX_EINVAL;
+	else
+		r = advise_process(t, &u, tg, a->behavior);
+	uio_fini(&u);
+	return r;
+}
+
+/* The memory of a process that was killed goes with its stub, at once: there is nothing to
+ * hurry, only the question whether it is ending. */
+long sys_process_mrelease(struct task *t, const struct process_mrelease_args *a)
+{
+	AUTO_PUT(file) struct file *f = NULL;
+	struct tgroup *tg;
+	int err = 0;
+
+	if (a->flags)
+		return -LX_EINVAL;
+	f = fd_file(t, a->pidfd, &err);
+	if (!f)
+		return err;
+	tg = pidfd_tgroup(f);
+	if (!tg)
+		return -LX_EBADF;
+	if (tg->zombie)
 		return -LX_ESRCH;
-	if (!task_may_access(t, tg->leader))
-		return -LX_EPERM;
-	if (tg != t->tg && !task_capable(t, LX_CAP_SYS_NICE))
-		return -LX_EPERM;
-	return total;
+	return tg->exiting ? 0 : -LX_EINVAL;
 }

@@ -34,6 +34,8 @@ static enum advice_class classify(int advice)
 	case LX_MADV_COLLAPSE:
 	case LX_MADV_POPULATE_READ:
 	case LX_MADV_POPULATE_WRITE:
+	case LX_MADV_GUARD_INSTALL: /* a host that does not know them says so */
+	case LX_MADV_GUARD_REMOVE:
 		return ADVICE_HOST;
 	case LX_MADV_DONTFORK:
 	case LX_MADV_DOFORK:
@@ -61,7 +63,8 @@ static int check_advice(const struct vma *v, int advice)
 	bool anon = !v->file && !(v->flags & VMA_SHARED);
 	bool discards = advice == LX_MADV_FREE || advice == LX_MADV_DONTNEED ||
 			advice == LX_MADV_DONTNEED_LOCKED || advice == LX_MADV_REMOVE ||
-			advice == LX_MADV_DONTFORK || advice == LX_MADV_WIPEONFORK;
+			advice == LX_MADV_DONTFORK || advice == LX_MADV_WIPEONFORK ||
+			advice == LX_MADV_GUARD_INSTALL;
 
 	if ((v->flags & VMA_SEALED) && discards && anon && !(v->prot & LX_PROT_WRITE))
 		return -LX_EPERM;
@@ -70,6 +73,10 @@ static int check_advice(const struct vma *v, int advice)
 	case LX_MADV_COLD:
 	case LX_MADV_PAGEOUT:
 		return (v->flags & VMA_LOCKED) ? -LX_EINVAL : 0;
+	case LX_MADV_GUARD_INSTALL:
+		return (v->flags & (VMA_LOCKED | VMA_SPECIAL)) ? -LX_EINVAL : 0;
+	case LX_MADV_GUARD_REMOVE:
+		return (v->flags & VMA_SPECIAL) ? -LX_EINVAL : 0;
 	case LX_MADV_FREE:
 		return anon && !(v->flags & VMA_LOCKED) ? 0 : -LX_EINVAL;
 	case LX_MADV_WIPEONFORK:
@@ -281,7 +288,14 @@ long mm_lock_range(struct task *t, uint64_t start, uint64_t len, uint32_t set)
 	if (mm_change_flags(mm, start, stop < end ? stop : end, set,
 			    VMA_LOCKED | VMA_LOCKONFAULT))
 		return -LX_ENOMEM;
-	return stop < end ? -LX_ENOMEM : 0;
+	if (stop < end)
+		return -LX_ENOMEM;
+	/* Populating fails where nothing may be accessed; the area stays locked. */
+	for (v = set == VMA_LOCKED ? vma_find(mm->vmas, start) : NULL; v && v->start < end;
+	     v = vma_next(v))
+		if (!v->prot)
+			return -LX_ENOMEM;
+	return 0;
 }
 
 long mm_lock_all(struct task *t, uint32_t flags)

@@ -139,6 +139,9 @@ long mm_remap(struct task *t, uint64_t addr, uint64_t old_len, uint64_t new_len,
 	      uint64_t flags, uint64_t new_addr);
 long mm_advise(struct task *t, uint64_t addr, uint64_t len, int advice);
 bool mm_advice_valid(int advice);
+/* remap_file_pages(2): a part of a shared mapping shows other pages of its file. */
+long mm_remap_file_pages(struct task *t, uint64_t addr, uint64_t size, uint64_t pgoff,
+			 uint32_t flags);
 /* set: VMA_LOCKED and VMA_LOCKONFAULT, 0 to unlock. */
 long mm_lock_range(struct task *t, uint64_t addr, uint64_t len, uint32_t set);
 long mm_lock_all(struct task *t, uint32_t mcl_flags); /* 0: munlockall */

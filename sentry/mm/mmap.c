@@ -1,15 +1,18 @@
 /* mmap, munmap, mprotect, brk: Linux's rules and error order, the books, and the host
  * commands that follow. Everything under the kernel lock. */
 #include "platform/base/bug.h"
+#include "sentry/fs/proc/hostinfo.h"
 #include "sentry/ipc/shm.h"
 #include "sentry/mm/mm_impl.h"
 #include "syscalls/abi/lx_prctl.h"
 #include "syscalls/abi/lx_resource.h"
+#include "syscalls/abi/lx_statfs.h"
 
 /* Below 2 GiB, where Linux puts MAP_32BIT. */
 #define LOW32_START 0x40000000ULL
 #define LOW32_END 0x80000000ULL
 #define HUGE_PAGE (2ULL << 20)
+#define OVERCOMMIT_CHECK (1ULL << 30) /* less is not worth asking */
 
 /* ---- host commands ---- */
 
@@ -166,7 +169,9 @@ struct map_work {
 static int check_file_map(const struct mm_map_req *r, struct map_work *w)
 {
 	const struct file *f = r->file;
-	bool noexec = f->path.mnt && (f->path.mnt->flags & MNT_NOEXEC);
+	bool noexec = f->path.mnt &&
+		      (f->path.mnt->flags & MNT_NOEXEC || f->inode->sb->magic == LX_PIPEFS_MAGIC ||
+		       f->inode->sb->magic == LX_ANON_INODE_FS_MAGIC);
 	uint32_t type = r->flags & LX_MAP_TYPE;
 
 	if (w->off > (uint64_t)INT64_MAX - w->len)
@@ -191,7 +196,19 @@ static int check_file_map(const struct mm_map_req *r, struct map_work *w)
 	}
 	if (!f->ops->mmap)
 		return -LX_ENODEV;
+	/* No file is on memory that survives a power failure by itself. */
+	if ((r->flags & LX_MAP_SYNC) && f->inode->sb->magic != LX_TMPFS_MAGIC)
+		return -LX_EOPNOTSUPP;
 	return (w->vmflags & VMA_GROWSDOWN) ? -LX_EINVAL : 0;
+}
+
+/* What Linux's overcommit heuristic refuses at once; for private memory the host does. */
+static uint64_t machine_memory(void)
+{
+	struct host_mem m;
+
+	host_mem(&m);
+	return m.total + m.swap_total;
 }
 
 static int check_anon_map(const struct mm_map_req *r, struct map_work *w)
@@ -200,6 +217,9 @@ static int check_anon_map(const struct mm_map_req *r, struct map_work *w)
 	case LX_MAP_SHARED:
 		if (w->vmflags & VMA_GROWSDOWN)
 			return -LX_EINVAL;
+		if (w->len > OVERCOMMIT_CHECK && !(w->vmflags & VMA_NORESERVE) &&
+		    w->len > machine_memory())
+			return -LX_ENOMEM;
 		w->vmflags |= VMA_SHARED;
 		w->off = 0;
 		return 0;

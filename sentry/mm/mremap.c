@@ -191,7 +191,7 @@ long mm_remap(struct task *t, uint64_t addr, uint64_t old_len, uint64_t new_len,
 	if ((flags & LX_MREMAP_DONTUNMAP) &&
 	    (!(flags & LX_MREMAP_MAYMOVE) || old_len != new_len))
 		return -LX_EINVAL;
-	if (PAGE_OFF(addr) || !r.new_len)
+	if (PAGE_OFF(addr) || !r.new_len || r.new_len > MM_TASK_SIZE)
 		return -LX_EINVAL;
 	r.gone_end = addr + r.old_len;
 	r.v = vma_at(mm->vmas, addr);
@@ -221,4 +221,29 @@ long mm_remap(struct task *t, uint64_t addr, uint64_t old_len, uint64_t new_len,
 		return a;
 	r.new_addr = (uint64_t)a;
 	return r.old_len ? move_area(t, &r) : duplicate(t, &r);
+}
+
+long mm_remap_file_pages(struct task *t, uint64_t addr, uint64_t size, uint64_t pgoff,
+			 uint32_t flags)
+{
+	uint64_t start = PAGE_DOWN(addr), len = PAGE_DOWN(size);
+	struct vma *v = vma_at(t->mm->vmas, start);
+	AUTO_PUT(file) struct file *f = NULL;
+	struct mm_map_req q = { .addr = start, .len = len, .batch = &t->batch,
+				.flags = LX_MAP_SHARED | LX_MAP_FIXED | LX_MAP_POPULATE };
+	int64_t r;
+
+	if (start + len <= start || pgoff + len / LX_PAGE_SIZE < pgoff ||
+	    pgoff > (uint64_t)INT64_MAX / LX_PAGE_SIZE)
+		return -LX_EINVAL;
+	if (!v || !(v->flags & VMA_SHARED) || !v->file || start + len > v->end)
+		return -LX_EINVAL;
+	f = v->file;
+	file_get(f);
+	q.file = f;
+	q.prot = v->prot;
+	q.flags |= (flags & LX_MAP_NONBLOCK) | (v->flags & VMA_LOCKED ? LX_MAP_LOCKED : 0);
+	q.off = pgoff * LX_PAGE_SIZE;
+	r = mm_map(t->mm, t, &q);
+	return r < 0 ? (long)r : 0;
 }

@@ -484,6 +484,10 @@ static int64_t add_seals(struct file *f, uint32_t seals)
 		return -LX_EINVAL;
 	if (mf->seals & LX_F_SEAL_SEAL)
 		return -LX_EPERM;
+	/* What may be run and cannot be made otherwise must not change either. */
+	if ((seals & LX_F_SEAL_EXEC) && (f->inode->mode & 0111))
+		seals |= LX_F_SEAL_SHRINK | LX_F_SEAL_GROW | LX_F_SEAL_WRITE |
+			 LX_F_SEAL_FUTURE_WRITE;
 	if (seals & on_host) {
 		/* The host knows whether somebody has it mapped for writing. */
 		err = to_memfd(mf);
