@@ -1,5 +1,6 @@
 /* Resource limits. They belong to the process; who enforces one reads tg->rlim. */
 #include "platform/base/auto.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "sentry/time/posix_timer.h"
@@ -14,7 +15,7 @@ static long set_limit(struct task *t, struct tgroup *tg, uint32_t resource,
 
 	if (new->cur > new->max)
 		return -LX_EINVAL;
-	if (resource == LX_RLIMIT_NOFILE && new->max > LX_NR_OPEN_MAX)
+	if (resource == LX_RLIMIT_NOFILE && new->max > (uint64_t)sysctl_get(t->k, SYSCTL_NR_OPEN))
 		return -LX_EPERM;
 	if (new->max > l->max && !task_capable(t, LX_CAP_SYS_RESOURCE))
 		return -LX_EPERM;

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sentry/fs/proc/proc.h"
 #include "sentry/net/inet_impl.h"
 #include "syscalls/abi/lx_cap.h"
 #include "syscalls/abi/lx_in.h"
@@ -131,7 +132,9 @@ static int inet_connect_done(struct socket *s, const struct lx_sockaddr_storage 
 static int inet_listen(struct task *t, struct socket *s, int backlog)
 {
 	(void)t;
-	return nethost_listen(hsock_of(s)->fd, backlog);
+	int most = (int)sysctl_get(t->k, SYSCTL_SOMAXCONN);
+
+	return nethost_listen(hsock_of(s)->fd, (unsigned)backlog > (unsigned)most ? most : backlog);
 }
 
 static int inet_accept(struct task *t, struct socket *s, struct socket **out)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "platform/base/bug.h"
+#include "sentry/fs/proc/proc.h"
 #include "sentry/net/scm.h"
 #include "sentry/net/unix_impl.h"
 #include "syscalls/abi/lx_poll.h"
@@ -180,6 +181,7 @@ int unix_create_pair(struct task *t, int type, int protocol, struct socket *out[
 static int unix_listen(struct task *t, struct socket *s, int backlog)
 {
 	struct usock *u = usock_of(s);
+	unsigned most = (unsigned)sysctl_get(t->k, SYSCTL_SOMAXCONN);
 
 	if (usock_is_dgram(u))
 		return -LX_EOPNOTSUPP;
@@ -187,7 +189,7 @@ static int unix_listen(struct task *t, struct socket *s, int backlog)
 		return -LX_EINVAL;
 	if ((unsigned)backlog > u->backlog)
 		waitq_wake(&u->room, 0);
-	u->backlog = (unsigned)backlog > LX_SOMAXCONN ? LX_SOMAXCONN : (unsigned)backlog;
+	u->backlog = (unsigned)backlog > most ? most : (unsigned)backlog;
 	u->state = US_LISTEN;
 	u->peercred = ucred_of(t);
 	return 0;

@@ -1,5 +1,6 @@
 /* The pid table. A flat array: ids are dense, look-ups are one load, and pages that
  * no id has reached are never touched. */
+#include "sentry/fs/proc/proc.h"
 #include "sentry/task/pid.h"
 
 #include <stdlib.h>
@@ -51,10 +52,10 @@ static bool in_use(const struct pid_slot *s)
 int pid_alloc(struct kernel *k, int want)
 {
 	struct pidtab *p = k->pids;
-	int id = p->last;
+	int id = p->last, limit = (int)sysctl_get(k, SYSCTL_PID_MAX);
 
 	if (want) {
-		if (want < 0 || want >= PID_MAX)
+		if (want < 0 || want >= limit)
 			return -LX_EINVAL;
 		if (in_use(&p->slot[want]))
 			return -LX_EEXIST;
@@ -63,7 +64,7 @@ int pid_alloc(struct kernel *k, int want)
 		return want;
 	}
 	for (int tries = 0; tries < PID_MAX; tries++) {
-		if (++id >= PID_MAX)
+		if (++id >= limit)
 			id = PID_RESERVED;
 		if (!in_use(&p->slot[id])) {
 			p->last = id;

@@ -40,7 +40,7 @@ static const struct file_ops pidfd_ops = {
 
 int pidfd_new(struct kernel *k, struct tgroup *tg, uint32_t flags, struct file **out)
 {
-	struct file *f = file_new_anon(k, &pidfd_ops, "[pidfd]", 0,
+	struct file *f = file_new_anon(k, &pidfd_ops, "pidfd", 0,
 				       FMODE_READ | FMODE_WRITE | FMODE_STREAM,
 				       LX_O_RDWR | (flags & LX_O_NONBLOCK), tg);
 

@@ -222,6 +222,9 @@ struct tgroup {			/* a process */
 	bool shares_mm;			/* runs in the address space of another process */
 	bool hashed;			/* in the pid table */
 	bool called;			/* has made a system call */
+	struct {			/* /proc/PID/io: bytes and calls of read and write */
+		uint64_t rchar, wchar, syscr, syscw;
+	} io;
 	struct ktimer kill_timer;	/* ends threads that do not follow a kick */
 };
 

@@ -131,7 +131,8 @@ int64_t file_read_once(struct file *f, struct uio *u, int64_t *pos, uint32_t rwf
 	return n;
 }
 
-int64_t file_read(struct task *t, struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
+static int64_t read_or_wait(struct task *t, struct file *f, struct uio *u, int64_t *pos,
+			    uint32_t rwf)
 {
 	unsigned tries = 0;
 	int64_t n = file_may_read(f, pos, rwf);
@@ -146,6 +147,17 @@ int64_t file_read(struct task *t, struct file *f, struct uio *u, int64_t *pos, u
 		if (n)
 			return n;
 	}
+}
+
+int64_t file_read(struct task *t, struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
+{
+	int64_t n = read_or_wait(t, f, u, pos, rwf);
+
+	if (n != -LX_EPARK) {
+		t->tg->io.rchar += n > 0 ? (uint64_t)n : 0;
+		t->tg->io.syscr++;
+	}
+	return n;
 }
 
 /* ---- write ---- */
@@ -253,7 +265,8 @@ static int64_t sync_after(struct file *f, uint32_t rwf)
 	return f->ops->fsync(f, !((f->flags & LX___O_SYNC) || (rwf & LX_RWF_SYNC)));
 }
 
-int64_t file_write(struct task *t, struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
+static int64_t write_or_wait(struct task *t, struct file *f, struct uio *u, int64_t *pos,
+			     uint32_t rwf)
 {
 	uint64_t *done = &t->restart.done;
 	bool all = (f->mode & FMODE_WRITE_ALL) || LX_S_ISREG(file_inode(f)->mode);
@@ -286,6 +299,17 @@ int64_t file_write(struct task *t, struct file *f, struct uio *u, int64_t *pos, 
 
 		*done = 0;
 		return err < 0 ? err : total;
+	}
+	return n;
+}
+
+int64_t file_write(struct task *t, struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
+{
+	int64_t n = write_or_wait(t, f, u, pos, rwf);
+
+	if (n != -LX_EPARK) {
+		t->tg->io.wchar += n > 0 ? (uint64_t)n : 0;
+		t->tg->io.syscw++;
 	}
 	return n;
 }

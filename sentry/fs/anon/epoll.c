@@ -398,8 +398,30 @@ void epoll_file_released(struct file *f)
 		ep_remove(list_first(&f->epoll_links, struct epitem, file_link));
 }
 
+static int epoll_fdinfo(struct file *f, char *buf, size_t size)
+{
+	struct eventpoll *ep = f->priv;
+	struct epitem *it, *tmp;
+	size_t at = 0;
+
+	HASH_ITER(hh, ep->items, it, tmp) {
+		const struct inode *i = file_inode(it->key.file);
+		int n = snprintf(buf + at, size - at,
+				 "tfd: %8llu events: %8x data: %16llx  pos:%lli ino:%llx sdev:%x\n",
+				 (unsigned long long)it->key.fd, it->events, (unsigned long long)it->data,
+				 (long long)it->key.file->pos, (unsigned long long)i->ino, i->sb->dev);
+
+		if (n < 0 || (size_t)n >= size - at)
+			break;
+		at += (size_t)n;
+	}
+	buf[at] = '\0';
+	return (int)at;
+}
+
 static const struct file_ops epoll_file_ops = {
 	.name = "eventpoll",
+	.fdinfo = epoll_fdinfo,
 	.poll = epoll_poll,
 	.seek = file_seek_nowhere,
 	.ioctl = epoll_ioctl,

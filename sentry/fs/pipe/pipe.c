@@ -1,4 +1,5 @@
 /* Pipes and FIFOs: ends, wake-ups, readiness, and the rules of opening a FIFO. */
+#include "sentry/fs/proc/proc.h"
 #include "sentry/fs/pipe/pipe.h"
 
 #include <limits.h>
@@ -8,6 +9,7 @@
 #include "sentry/signal/signal.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/vfs.h"
+#include "syscalls/abi/lx_cap.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_poll.h"
 #include "syscalls/abi/lx_signal.h"
@@ -395,6 +397,10 @@ long pipe_set_size(struct file *f, uint64_t size)
 	while ((uint64_t)slots * PIPE_SLOT_SIZE < size)
 		slots <<= 1;
 	if (slots > PIPE_MAX_SLOTS)
+		return -LX_EPERM;
+	if (slots > pipe_of(f)->ring.nslots &&
+	    (int64_t)slots * PIPE_SLOT_SIZE > sysctl_get(file_inode(f)->sb->k, SYSCTL_PIPE_MAX_SIZE) &&
+	    !(task_current && task_capable(task_current, LX_CAP_SYS_RESOURCE)))
 		return -LX_EPERM;
 	err = pipe_ring_resize(&pipe_of(f)->ring, slots);
 	if (err)

@@ -134,9 +134,15 @@ static int show_syscall(struct pseudo_node *n, struct pseudo_buf *b)
 
 static int show_io(struct pseudo_node *n, struct pseudo_buf *b)
 {
-	(void)n; /* not counted */
-	pb_puts(b, "rchar: 0\nwchar: 0\nsyscr: 0\nsyscw: 0\nread_bytes: 0\nwrite_bytes: 0\n"
-		   "cancelled_write_bytes: 0\n");
+	PROC_REF struct proc_ref r = { NULL, NULL };
+
+	if (proc_ref_get(n, &r))
+		return -LX_ESRCH;
+	/* What reaches a device is the host's business. */
+	pb_printf(b, "rchar: %llu\nwchar: %llu\nsyscr: %llu\nsyscw: %llu\nread_bytes: 0\n"
+		     "write_bytes: 0\ncancelled_write_bytes: 0\n",
+		  (unsigned long long)r.tg->io.rchar, (unsigned long long)r.tg->io.wchar,
+		  (unsigned long long)r.tg->io.syscr, (unsigned long long)r.tg->io.syscw);
 	return 0;
 }
 

@@ -79,7 +79,12 @@ static int fdinfo_show(struct pseudo_node *n, struct pseudo_buf *b)
 
 	if (!f || proc_ref_get(n, &r))
 		return -LX_ENOENT;
-	flags = f->flags | LX_O_LARGEFILE;
+	flags = f->flags;
+	/* Not kept, but what every 64-bit open() adds; objects without a name have none. */
+	if (file_inode(f)->sb->magic != LX_ANON_INODE_FS_MAGIC &&
+	    file_inode(f)->sb->magic != LX_PIPEFS_MAGIC &&
+	    file_inode(f)->sb->magic != LX_SOCKFS_MAGIC)
+		flags |= LX_O_LARGEFILE;
 	if (r.t->fds && fdtable_flags(r.t->fds, (int)n->id.arg) == FD_CLOEXEC_FLAG)
 		flags |= LX_O_CLOEXEC;
 	if (f->mode & FMODE_PATH)

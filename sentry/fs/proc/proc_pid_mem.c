@@ -73,10 +73,15 @@ static uint64_t vma_rss_kb(const struct vma_info *v)
 	return data || text ? (v->end - v->start) / 1024 : 0;
 }
 
-static void show_usage(struct pseudo_buf *b, uint64_t rss, uint64_t dirty, uint64_t locked)
+static void show_usage(struct pseudo_buf *b, uint64_t rss, uint64_t dirty, uint64_t locked,
+		       bool rollup)
 {
 	pb_printf(b, "Rss:            %8llu kB\nPss:            %8llu kB\n"
-		     "Pss_Dirty:      %8llu kB\nShared_Clean:          0 kB\n"
+		     "Pss_Dirty:      %8llu kB\n", (ull)rss, (ull)rss, (ull)dirty);
+	if (rollup)
+		pb_printf(b, "Pss_Anon:       %8llu kB\nPss_File:       %8llu kB\n"
+			     "Pss_Shmem:             0 kB\n", (ull)dirty, (ull)(rss - dirty));
+	pb_printf(b, "Shared_Clean:          0 kB\n"
 		     "Shared_Dirty:          0 kB\nPrivate_Clean:  %8llu kB\n"
 		     "Private_Dirty:  %8llu kB\nReferenced:     %8llu kB\n"
 		     "Anonymous:      %8llu kB\nKSM:                   0 kB\n"
@@ -85,18 +90,32 @@ static void show_usage(struct pseudo_buf *b, uint64_t rss, uint64_t dirty, uint6
 		     "Shared_Hugetlb:        0 kB\nPrivate_Hugetlb:       0 kB\n"
 		     "Swap:                  0 kB\nSwapPss:               0 kB\n"
 		     "Locked:         %8llu kB\n",
-		  (ull)rss, (ull)rss, (ull)dirty, (ull)(rss - dirty), (ull)dirty, (ull)rss,
-		  (ull)dirty, (ull)locked);
+		  (ull)(rss - dirty), (ull)dirty, (ull)rss, (ull)dirty, (ull)locked);
 }
 
+/* In the order of Linux's flags. */
 static void show_vmflags(struct pseudo_buf *b, const struct vma_info *v)
 {
-	pb_printf(b, "THPeligible:           0\nVmFlags:%s%s%s%s%s%s%s%s%s\n",
-		  v->prot & LX_PROT_READ ? " rd" : "", v->prot & LX_PROT_WRITE ? " wr" : "",
-		  v->prot & LX_PROT_EXEC ? " ex" : "", v->flags & VMA_SHARED ? " sh" : "",
-		  v->flags & VMA_GROWSDOWN ? " gd" : "", v->flags & VMA_LOCKED ? " lo" : "",
-		  v->flags & VMA_DONTFORK ? " dc" : "", v->flags & VMA_NORESERVE ? " nr" : "",
-		  v->flags & VMA_WIPEONFORK ? " wf" : "");
+	bool shared = v->flags & VMA_SHARED;
+	const struct {
+		bool on;
+		const char *text;
+	} flags[] = {
+		{ v->prot & LX_PROT_READ, "rd" }, { v->prot & LX_PROT_WRITE, "wr" },
+		{ v->prot & LX_PROT_EXEC, "ex" }, { shared, "sh" }, { true, "mr" },
+		{ v->flags & VMA_MAYWRITE, "mw" }, { v->flags & VMA_MAYEXEC, "me" },
+		{ shared && (v->flags & VMA_MAYWRITE), "ms" }, { v->flags & VMA_GROWSDOWN, "gd" },
+		{ v->flags & VMA_LOCKED, "lo" }, { v->flags & VMA_DONTFORK, "dc" },
+		{ !shared && (v->prot & LX_PROT_WRITE) && !(v->flags & VMA_NORESERVE), "ac" },
+		{ v->flags & VMA_NORESERVE, "nr" }, { v->flags & VMA_WIPEONFORK, "wf" },
+		{ v->flags & VMA_DONTDUMP, "dd" }, { v->flags & VMA_SEALED, "sl" },
+	};
+
+	pb_puts(b, "THPeligible:           0\nVmFlags: ");
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++)
+		if (flags[i].on)
+			pb_printf(b, "%s ", flags[i].text);
+	pb_puts(b, "\n");
 }
 
 int proc_show_smaps(struct pseudo_node *n, struct pseudo_buf *b)
@@ -114,7 +133,7 @@ int proc_show_smaps(struct pseudo_node *n, struct pseudo_buf *b)
 		pb_printf(b, "Size:           %8llu kB\nKernelPageSize:        4 kB\n"
 			     "MMUPageSize:           4 kB\n", (ull)size);
 		show_usage(b, rss, v.prot & LX_PROT_WRITE ? rss : 0,
-			   v.flags & VMA_LOCKED ? rss : 0);
+			   v.flags & VMA_LOCKED ? rss : 0, false);
 		show_vmflags(b, &v);
 	}
 	return err;
@@ -141,9 +160,9 @@ int proc_show_smaps_rollup(struct pseudo_node *n, struct pseudo_buf *b)
 	}
 	if (!mm)
 		return -LX_ESRCH;
-	pb_printf(b, "%08llx-%08llx ---p 00000000 00:00 0 %31s[rollup]\n", (ull)first,
+	pb_printf(b, "%08llx-%08llx ---p 00000000 00:00 0 %25s[rollup]\n", (ull)first,
 		  (ull)last, "");
-	show_usage(b, rss, dirty, locked);
+	show_usage(b, rss, dirty, locked, true);
 	return 0;
 }
 

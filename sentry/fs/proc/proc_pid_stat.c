@@ -343,7 +343,7 @@ int proc_show_limits(struct pseudo_node *n, struct pseudo_buf *b)
 			else
 				pb_printf(b, "%-20llu ", (ull)v[j]);
 		}
-		pb_printf(b, "%-10s\n", lim[i].unit);
+		pb_printf(b, *lim[i].unit ? "%-10s\n" : "%s\n", lim[i].unit);
 	}
 	return 0;
 }

@@ -1,6 +1,6 @@
-/* /proc/sys: settings. Those that the sandbox allows to change are kept per sandbox;
- * a few are followed by the sentry (sysctl_get), the rest only remembered, so that
- * programs which set them at start-up go on. */
+/* /proc/sys: settings. Those that can be changed are kept per sandbox and followed by the
+ * sentry (sysctl_get); the rest say how things are and are read-only, as all of them are in
+ * an unprivileged container. */
 #include <stdio.h>
 #include <string.h>
 
@@ -28,9 +28,9 @@ static const struct sysctl_int ids[SYSCTL_COUNT_] = {
 	SETTING(SYSCTL_PROTECTED_HARDLINKS, 1, 0, 1),
 	SETTING(SYSCTL_PROTECTED_FIFOS, 0, 0, 2),
 	SETTING(SYSCTL_PROTECTED_REGULAR, 0, 0, 2),
-	SETTING(SYSCTL_NR_OPEN, 1048576, 64, 2147483584),
-	SETTING(SYSCTL_PIPE_MAX_SIZE, 1048576, 4096, INT32_MAX),
-	SETTING(SYSCTL_SOMAXCONN, 4096, 0, INT32_MAX),
+	SETTING(SYSCTL_NR_OPEN, 1048576, 64, 1048576),
+	SETTING(SYSCTL_PIPE_MAX_SIZE, 1048576, 4096, 1048576),
+	SETTING(SYSCTL_SOMAXCONN, 4096, 0, 65535),
 	SETTING(SYSCTL_UNPRIVILEGED_PORT_START, 1024, 0, 65535),
 	SETTING(SYSCTL_PORT_RANGE_LOW, 32768, 1, 65535),
 	SETTING(SYSCTL_PORT_RANGE_HIGH, 60999, 1, 65535),
@@ -156,19 +156,6 @@ static int show_port_range(struct pseudo_node *n, struct pseudo_buf *b)
 	return 0;
 }
 
-static int64_t write_port_range(struct pseudo_node *n, char *text, size_t len)
-{
-	struct kernel *k = proc_kernel(n);
-	int low, high;
-
-	if (sscanf(text, "%d %d", &low, &high) != 2 || low < 1 || high > 65535 || low > high)
-		return -LX_EINVAL;
-	if (set_value(k, &ids[SYSCTL_PORT_RANGE_LOW], low) ||
-	    set_value(k, &ids[SYSCTL_PORT_RANGE_HIGH], high))
-		return -LX_ENOMEM;
-	return (int64_t)len;
-}
-
 static int show_aio_nr(struct pseudo_node *n, struct pseudo_buf *b)
 {
 	(void)n;
@@ -227,14 +214,9 @@ static int64_t write_drop_caches(struct pseudo_node *n, char *text, size_t len)
 
 /* ---- tables ---- */
 
-/* Numbers without a reader in the sentry get the slots behind the named ones. */
-enum { FIRST_SLOT = SYSCTL_COUNT_ - 1 - __COUNTER__ };
-#define INT_RANGE(name, def, min, max)                                                        \
-	PSEUDO_REG(name, 0644, .show = show_int, .write = write_int,                          \
-		   .arg = PSEUDO_TEXT((&(const struct sysctl_int){ (def), (min), (max),       \
-								   FIRST_SLOT + __COUNTER__ })))
-#define INT(name, def) INT_RANGE(name, def, 0, INT64_MAX)
-#define BOOL(name, def) INT_RANGE(name, def, 0, 1)
+#define INT(name, value) TEXT(name, #value "\n")
+#define READ_ONLY(name, id) \
+	PSEUDO_REG(name, 0444, .show = show_int, .arg = PSEUDO_TEXT(&ids[id]))
 #define ID(name, id)                                                 \
 	PSEUDO_REG(name, 0644, .show = show_int, .write = write_int, \
 		   .arg = PSEUDO_TEXT(&ids[id]))
@@ -294,7 +276,7 @@ static const struct pseudo_entry kernel_dir[] = {
 	PROC_IPC_FILE("shmall", PROC_IPC_SHMALL),
 	PROC_IPC_FILE("shmmni", PROC_IPC_SHMMNI),
 	PROC_IPC_FILE("shm_rmid_forced", PROC_IPC_SHM_RMID_FORCED),
-	BOOL("auto_msgmni", 0), /* without effect, as in Linux */
+	INT("auto_msgmni", 0),
 	TEXT("msg_next_id", "-1\n"),
 	TEXT("sem_next_id", "-1\n"),
 	TEXT("shm_next_id", "-1\n"),
@@ -323,11 +305,11 @@ static const struct pseudo_entry kernel_dir[] = {
 };
 
 static const struct pseudo_entry vm_dir[] = {
-	ID("overcommit_memory", SYSCTL_OVERCOMMIT_MEMORY),
+	READ_ONLY("overcommit_memory", SYSCTL_OVERCOMMIT_MEMORY),
 	INT("overcommit_ratio", 50),
 	INT("overcommit_kbytes", 0),
-	ID("max_map_count", SYSCTL_MAX_MAP_COUNT),
-	INT_RANGE("swappiness", 60, 0, 200),
+	READ_ONLY("max_map_count", SYSCTL_MAX_MAP_COUNT),
+	INT("swappiness", 60),
 	TEXT("mmap_min_addr", "65536\n"),
 	INT("dirty_ratio", 20),
 	INT("dirty_background_ratio", 10),
@@ -353,9 +335,9 @@ static const struct pseudo_entry vm_dir[] = {
 };
 
 static const struct pseudo_entry inotify_dir[] = {
-	ID("max_user_watches", SYSCTL_INOTIFY_MAX_WATCHES),
-	ID("max_user_instances", SYSCTL_INOTIFY_MAX_INSTANCES),
-	ID("max_queued_events", SYSCTL_INOTIFY_MAX_EVENTS),
+	READ_ONLY("max_user_watches", SYSCTL_INOTIFY_MAX_WATCHES),
+	READ_ONLY("max_user_instances", SYSCTL_INOTIFY_MAX_INSTANCES),
+	READ_ONLY("max_queued_events", SYSCTL_INOTIFY_MAX_EVENTS),
 	{ 0 },
 };
 
@@ -363,7 +345,7 @@ static const struct pseudo_entry epoll_dir[] = { INT("max_user_watches", 1048576
 static const struct pseudo_entry none_dir[] = { { 0 } };
 
 static const struct pseudo_entry fs_dir[] = {
-	ID("file-max", SYSCTL_FILE_MAX),
+	READ_ONLY("file-max", SYSCTL_FILE_MAX),
 	PSEUDO_REG("file-nr", 0444, .show = show_file_nr),
 	ID("nr_open", SYSCTL_NR_OPEN),
 	TEXT("inode-nr", "0\t0\n"),
@@ -416,8 +398,8 @@ static const struct pseudo_entry confs4_dir[] = {
 };
 
 static const struct pseudo_entry ipv4_dir[] = {
-	PSEUDO_REG("ip_local_port_range", 0644, .show = show_port_range, .write = write_port_range),
-	ID("ip_unprivileged_port_start", SYSCTL_UNPRIVILEGED_PORT_START),
+	PSEUDO_REG("ip_local_port_range", 0444, .show = show_port_range),
+	READ_ONLY("ip_unprivileged_port_start", SYSCTL_UNPRIVILEGED_PORT_START),
 	TEXT("ip_local_reserved_ports", "\n"),
 	TEXT("ping_group_range", "1\t0\n"),
 	INT("ip_forward", 0),
@@ -492,4 +474,4 @@ const struct pseudo_entry proc_sys_children[] = {
 	SUBDIR("abi", none_dir), SUBDIR("debug", none_dir), { 0 },
 };
 
-_Static_assert(FIRST_SLOT + __COUNTER__ < PROC_SYSCTLS, "struct procfs has a slot for each");
+_Static_assert(SYSCTL_COUNT_ <= PROC_SYSCTLS, "struct procfs has a slot for each");
