@@ -60,6 +60,7 @@ int kernel_new(const struct kernel_params *p, struct plat *plat, struct kernel *
 	k->plat = plat;
 	k->table = p->table;
 	k->host_network = p->host_network;
+	k->mem_limit = p->mem_limit;
 	k->max_tasks = p->max_tasks ? p->max_tasks : DEFAULT_MAX_TASKS;
 	copy_name(k->hostname, p->hostname);
 	copy_name(k->domainname, p->domainname ? p->domainname : "(none)");

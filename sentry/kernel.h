@@ -35,6 +35,7 @@ struct kernel_params {
 	const char *hostname, *domainname;
 	const struct syscall_table *table;
 	bool host_network;	/* sockets of AF_INET/AF_INET6 are host sockets */
+	uint64_t mem_limit;	/* bytes; 0: none */
 	uint32_t max_tasks;	/* threads in the sandbox; 0: the default of 32768 */
 	const char *strace_filter; /* NULL: off; "": all calls; else "open,read,…" */
 	int strace_fd;
@@ -66,6 +67,7 @@ struct kernel {
 	char hostname[65], domainname[65]; /* [mu] */
 	bool host_network;	/* [I] */
 	uint32_t max_tasks, ntasks; /* [mu] */
+	uint64_t mem_limit;	/* [I] bytes, as the sandbox's cgroup has it; 0: none */
 	uint32_t nstopped;	/* [mu] processes with tgroup.stopped set */
 	uint64_t boot_mono_ns;	/* [I] host CLOCK_MONOTONIC at boot */
 	int64_t boot_real_ns;	/* [I] CLOCK_REALTIME at boot */

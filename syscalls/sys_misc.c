@@ -82,7 +82,7 @@ long sys_sysinfo(struct task *t, const struct sysinfo_args *a)
 	struct lx_sysinfo si;
 	struct host_mem m;
 
-	host_mem(&m);
+	sandbox_mem(t->k, &m);
 	memset(&si, 0, sizeof(si));
 	si.uptime = (int64_t)(kernel_uptime_ns(t->k) / 1000000000ULL);
 	/* sysinfo(2) has 16 fractional bits, as the host's. */

@@ -93,6 +93,7 @@ static void make_kernel(struct boot_state *b, int control_fd, int proxy, pid_t p
 		.max_tasks = res->pids_limit > 0 && res->pids_limit < 1 << 22
 				     ? (uint32_t)res->pids_limit
 				     : 0,
+		.mem_limit = res->memory_limit > 0 ? (uint64_t)res->memory_limit : 0,
 		.strace_filter = l->o->strace, .strace_fd = l->strace_fd,
 	};
 	struct container_params cp = {

@@ -22,6 +22,10 @@ struct host_mem {			/* bytes */
 };
 /* The host's memory now (sysinfo(2)); the last known values when that fails. */
 void host_mem(struct host_mem *out);
+/* The same as the sandbox is to see it: no more than its limit, of which its own processes
+ * use what they have mapped. Kernel lock held. */
+struct kernel;
+void sandbox_mem(struct kernel *k, struct host_mem *out);
 
 /* /proc/cpuinfo; the processors are numbered from 0. */
 void cpuinfo_show(struct pseudo_buf *b, unsigned ncpus);

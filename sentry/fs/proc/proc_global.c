@@ -5,6 +5,7 @@
 
 #include "sentry/fs/proc/hostinfo.h"
 #include "sentry/fs/proc/proc_impl.h"
+#include "sentry/mm/mm.h"
 
 typedef unsigned long long ull;
 
@@ -20,8 +21,7 @@ int proc_show_meminfo(struct pseudo_node *n, struct pseudo_buf *b)
 	struct host_mem m;
 	uint64_t cached, used;
 
-	(void)n;
-	host_mem(&m);
+	sandbox_mem(proc_kernel(n), &m);
 	/* The host's page cache size is not to be had: say nothing of it. */
 	cached = m.shared;
 	used = m.total - m.free - m.buffers;
@@ -52,6 +52,28 @@ int proc_show_meminfo(struct pseudo_node *n, struct pseudo_buf *b)
 		   "HugePages_Surp:        0\nHugepagesize:       2048 kB\n"
 		   "Hugetlb:               0 kB\n");
 	return 0;
+}
+
+void sandbox_mem(struct kernel *k, struct host_mem *out)
+{
+	uint64_t used = 0;
+	struct tgroup *tg;
+	int at = 0;
+
+	host_mem(out);
+	if (!k->mem_limit || k->mem_limit >= out->total)
+		return;
+	while ((tg = tgroup_next(k, at)) != NULL) {
+		at = tg->tgid;
+		if (tg->leader && tg->leader->mm)
+			used += proc_rss_pages(tg->leader->mm) * LX_PAGE_SIZE;
+		tgroup_put(tg);
+	}
+	out->total = k->mem_limit;
+	out->free = used < k->mem_limit ? k->mem_limit - used : 0;
+	if (out->free > out->total)
+		out->free = out->total;
+	out->buffers = out->shared = out->swap_total = out->swap_free = 0;
 }
 
 /* ---- processes and their times ---- */
