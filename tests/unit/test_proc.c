@@ -181,14 +181,15 @@ Test(proc, settings)
 	cr_assert_eq(wr(f, "name\n"), 5);
 	cr_assert_str_eq(k->hostname, "name");
 	file_put(f);
-	f = must_open("/proc/sys/vm/overcommit_memory", LX_O_RDWR);
+	f = must_open("/proc/sys/kernel/pid_max", LX_O_RDWR);
 	cr_assert_eq(wr(f, "7"), -LX_EINVAL);
-	cr_assert_eq(wr(f, " 1 \n"), 4);
-	cr_assert_eq(sysctl_get(k, SYSCTL_OVERCOMMIT_MEMORY), 1);
+	cr_assert_eq(wr(f, " 400 \n"), 6);
+	cr_assert_eq(sysctl_get(k, SYSCTL_PID_MAX), 400);
 	file_put(f);
 	f = must_open("/proc/self/oom_score_adj", LX_O_RDWR);
 	cr_assert_eq(wr(f, "500\n"), 4);
 	cr_assert_eq(A->tg->oom_score_adj, 500);
 	file_put(f);
 	cr_assert_eq(open_error("/proc/sys/kernel/ostype", LX_O_WRONLY), -LX_EACCES);
+	cr_assert_eq(open_error("/proc/sys/vm/overcommit_memory", LX_O_WRONLY), -LX_EACCES);
 }

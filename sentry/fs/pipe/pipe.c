@@ -398,9 +398,9 @@ long pipe_set_size(struct file *f, uint64_t size)
 		slots <<= 1;
 	if (slots > PIPE_MAX_SLOTS)
 		return -LX_EPERM;
-	if (slots > pipe_of(f)->ring.nslots &&
-	    (int64_t)slots * PIPE_SLOT_SIZE > sysctl_get(file_inode(f)->sb->k, SYSCTL_PIPE_MAX_SIZE) &&
-	    !(task_current && task_capable(task_current, LX_CAP_SYS_RESOURCE)))
+	if (slots > pipe_of(f)->ring.nslots && task_current &&
+	    (int64_t)slots * PIPE_SLOT_SIZE > sysctl_get(task_current->k, SYSCTL_PIPE_MAX_SIZE) &&
+	    !task_capable(task_current, LX_CAP_SYS_RESOURCE))
 		return -LX_EPERM;
 	err = pipe_ring_resize(&pipe_of(f)->ring, slots);
 	if (err)
