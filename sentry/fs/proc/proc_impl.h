@@ -113,7 +113,7 @@ int64_t proc_write_ipc(struct pseudo_node *n, char *text, size_t len);
 #define PROC_IPC_FILE(name, id) \
 	PSEUDO_REG(name, 0644, .show = proc_show_ipc, .write = proc_write_ipc, .arg = id)
 
-#define PROC_SYSCTLS 16
+#define PROC_SYSCTLS SYSCTL_COUNT_
 
 /* Settings of /proc/sys that were changed, and the namespace files. */
 struct procfs {

@@ -474,4 +474,3 @@ const struct pseudo_entry proc_sys_children[] = {
 	SUBDIR("abi", none_dir), SUBDIR("debug", none_dir), { 0 },
 };
 
-_Static_assert(SYSCTL_COUNT_ <= PROC_SYSCTLS, "struct procfs has a slot for each");
