@@ -22,7 +22,7 @@ struct plat_backend {
 	long (*read)(struct plat_as *as, uint64_t addr, void *buf, size_t len);
 	long (*write)(struct plat_as *as, uint64_t addr, const void *buf, size_t len);
 	int (*cmpxchg32)(struct plat_as *as, uint64_t addr, uint32_t *expected, uint32_t desired);
-	uint64_t (*as_cputime)(struct plat_as *as);
+	uint64_t (*as_cputime)(struct plat_as *as, uint64_t *out_user);
 	int (*as_host_pid)(const struct plat_as *as);
 	int (*thread_new)(struct plat_thread *parent, const struct plat_clone *how, void *cookie,
 			  struct plat_thread **out_thread, struct plat_as **out_as);
@@ -34,6 +34,10 @@ struct plat_backend {
 	void (*thread_exit)(struct plat_thread *th);
 	void (*kick)(struct plat_thread *th);
 	void (*release)(struct plat_thread *th);
+	void (*note)(struct plat_thread *th, unsigned what);
+	uint64_t (*noted_cpu)(struct plat_thread *th);
+	void (*noted_usage)(struct plat_thread *th, struct plat_usage *process,
+			    struct plat_usage *thread);
 	int (*host_tid)(const struct plat_thread *th);
 	int (*set_affinity)(struct plat_thread *th, const void *cpuset, size_t size);
 };

@@ -143,9 +143,9 @@ int plat_cmpxchg32(struct plat_as *as, uint64_t addr, uint32_t *expected, uint32
 	return of(as)->cmpxchg32(as, addr, expected, desired);
 }
 
-uint64_t plat_as_cputime(struct plat_as *as)
+uint64_t plat_as_cputime(struct plat_as *as, uint64_t *out_user)
 {
-	return of(as)->as_cputime(as);
+	return of(as)->as_cputime(as, out_user);
 }
 
 int plat_as_host_pid(const struct plat_as *as)
@@ -197,6 +197,22 @@ void plat_kick(struct plat_thread *th)
 void plat_thread_release(struct plat_thread *th)
 {
 	of(th)->release(th);
+}
+
+void plat_thread_note(struct plat_thread *th, unsigned what)
+{
+	of(th)->note(th, what);
+}
+
+uint64_t plat_thread_noted_cpu(struct plat_thread *th)
+{
+	return of(th)->noted_cpu(th);
+}
+
+void plat_thread_noted_usage(struct plat_thread *th, struct plat_usage *process,
+			     struct plat_usage *thread)
+{
+	of(th)->noted_usage(th, process, thread);
 }
 
 int plat_thread_host_tid(const struct plat_thread *th)

@@ -69,6 +69,9 @@ enum plat_cmd_op {
 	PLAT_CMD_SET_FS,   /* base: arch_prctl(ARCH_SET_FS) */
 	PLAT_CMD_SET_GS,   /* base */
 	PLAT_CMD_CLONE,	   /* child: made by plat_thread_new() */
+	PLAT_CMD_CLOCK,	   /* clock, addr: write the time of one of the thread's own CPU
+			    * clocks (clock_gettime(2)) to guest memory */
+	PLAT_CMD_GETCPU,   /* cpu, node: the same for getcpu(2); either may be 0 */
 };
 
 struct plat_cmd {
@@ -181,8 +184,9 @@ long plat_write_partial(struct plat_as *as, uint64_t addr, const void *buf, size
  * it is documented as not atomic against running guest threads.) */
 int plat_cmpxchg32(struct plat_as *as, uint64_t addr, uint32_t *expected, uint32_t desired);
 
-/* CPU time used by the stub in nanoseconds so far. [any] */
-uint64_t plat_as_cputime(struct plat_as *as);
+/* CPU time used by the stub in nanoseconds so far. out_user: how much of it the host
+ * counts as user time; may be NULL. [any] */
+uint64_t plat_as_cputime(struct plat_as *as, uint64_t *out_user);
 
 /* The stub's host pid in the sentry's pid namespace, for logs and tests. */
 int plat_as_host_pid(const struct plat_as *as);
@@ -233,7 +237,23 @@ void plat_kick(struct plat_thread *th);
  * this returns. Ends the host thread if it still lives. [any] */
 void plat_thread_release(struct plat_thread *th);
 
-/* Host thread id for logs; CPU time of one thread is not available. */
+/* The host tells a thread's CPU time and resource use to the thread alone: the stub notes
+ * them in its slot whenever it is entered with all registers (not on partial traps), if it
+ * was asked to. Of a process it does so unasked on the way into exit and execve. The
+ * notes are the guest's word about itself. [any] */
+#define PLAT_NOTE_CPU 1u   /* CPU time of the thread */
+#define PLAT_NOTE_USAGE 2u /* getrusage(2) of thread and process */
+struct plat_usage {
+	uint64_t user_ns, sys_ns, maxrss_kb, minflt, majflt, nvcsw, nivcsw;
+};
+/* What is to be noted from now on: PLAT_NOTE_*. */
+void plat_thread_note(struct plat_thread *th, unsigned what);
+/* The latest notes, all zero when there are none. thread: may be NULL. */
+uint64_t plat_thread_noted_cpu(struct plat_thread *th);
+void plat_thread_noted_usage(struct plat_thread *th, struct plat_usage *process,
+			     struct plat_usage *thread);
+
+/* Host thread id for logs. */
 int plat_thread_host_tid(const struct plat_thread *th);
 
 /* The CPU the thread was last seen on is not tracked; affinity: cpuset as in

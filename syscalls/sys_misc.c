@@ -99,14 +99,12 @@ long sys_sysinfo(struct task *t, const struct sysinfo_args *a)
 
 long sys_getcpu(struct task *t, const struct getcpu_args *a)
 {
-	const uint32_t cpu = 0, node = 0;
+	struct plat_cmd cmd = { .op = PLAT_CMD_GETCPU, .a = { a->cpup.v, a->nodep.v } };
 
 	/* Rarely asked this way: the vDSO answers without a call. */
-	if (a->cpup.v != 0 && copy_out(t, a->cpup, &cpu, sizeof(cpu)))
+	if (a->cpup.v >= PLAT_GUEST_MAX || a->nodep.v >= PLAT_GUEST_MAX)
 		return -LX_EFAULT;
-	if (a->nodep.v != 0 && copy_out(t, a->nodep, &node, sizeof(node)))
-		return -LX_EFAULT;
-	return 0;
+	return plat_batch_add(&t->batch, cmd) ? 0 : -LX_EAGAIN;
 }
 
 /* Nothing is supported, and QUERY says so. */

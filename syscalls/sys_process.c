@@ -182,22 +182,13 @@ long sys_exit_group(struct task *t, const struct exit_group_args *a)
 	return tgroup_exit(t, (a->error_code & 0xff) << 8);
 }
 
-static void to_timeval(uint64_t ns, struct lx_timeval *tv)
-{
-	tv->sec = (int64_t)(ns / 1000000000);
-	tv->usec = (int64_t)(ns % 1000000000 / 1000);
-}
-
 static int put_rusage(struct task *t, struct uaddr to, const struct wait_result *w)
 {
 	struct lx_rusage ru;
 
 	if (!to.v || !w->pid)
 		return 0;
-	memset(&ru, 0, sizeof(ru));
-	to_timeval(w->utime_ns, &ru.utime);
-	to_timeval(w->stime_ns, &ru.stime);
-	ru.maxrss = (int64_t)w->maxrss_kb;
+	rusage_encode(&w->used, &ru);
 	return copy_out(t, to, &ru, sizeof(ru));
 }
 
@@ -413,7 +404,8 @@ static int pidfd_info(struct task *t, const struct pidfd_send_signal_args *a,
 	}
 	if (copy_in(t, raw, a->info, sizeof(raw)))
 		return -LX_EFAULT;
-	siginfo_decode(info, raw);
+	if (siginfo_decode(info, raw))
+		return -LX_E2BIG;
 	if (info->signo != a->sig)
 		return -LX_EINVAL;
 	/* Only to oneself may one pretend to be the kernel, or a tgkill(2). */

@@ -7,6 +7,7 @@
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "syscalls/abi/lx_cap.h"
+#include "syscalls/abi/lx_mempolicy.h"
 #include "syscalls/abi/lx_resource.h"
 #include "syscalls/abi/lx_sched.h"
 #include "syscalls/syscall_args.h"
@@ -14,7 +15,7 @@
 #define NICE_MIN (-20)
 #define NICE_MAX 19
 #define RR_INTERVAL_NS 100000000
-#define FAIR_SLICE_NS 4000000
+#define FAIR_SLICE_NS 0 /* less than a tick of 4 ms */
 
 /* A task by id, 0 for the caller: counted, or NULL. */
 static struct task *find(struct task *t, int pid)
@@ -108,6 +109,108 @@ long sys_setpriority(struct task *t, const struct setpriority_args *a)
 		return -LX_EINVAL;
 	for_prio(t, a->which, a->who, set_nice, &err, nice);
 	return err;
+}
+
+/* ---- I/O priorities ---- */
+
+static int ioprio_class(int ioprio)
+{
+	return ioprio >> LX_IOPRIO_CLASS_SHIFT & LX_IOPRIO_CLASS_MASK;
+}
+
+/* What counts for a thread that has none of its own. */
+static int ioprio_effective(const struct task *of)
+{
+	int class = LX_IOPRIO_CLASS_BE;
+
+	if (ioprio_class(of->ioprio) != LX_IOPRIO_CLASS_NONE)
+		return of->ioprio;
+	if (of->sched_policy == LX_SCHED_IDLE)
+		class = LX_IOPRIO_CLASS_IDLE;
+	else if (of->sched_policy == LX_SCHED_FIFO || of->sched_policy == LX_SCHED_RR)
+		class = LX_IOPRIO_CLASS_RT;
+	return class << LX_IOPRIO_CLASS_SHIFT | (of->nice + 20) / 5;
+}
+
+static int ioprio_check(const struct task *t, int ioprio)
+{
+	switch (ioprio_class(ioprio)) {
+	case LX_IOPRIO_CLASS_RT:
+		return task_capable(t, LX_CAP_SYS_ADMIN) || task_capable(t, LX_CAP_SYS_NICE)
+			       ? 0
+			       : -LX_EPERM;
+	case LX_IOPRIO_CLASS_BE:
+	case LX_IOPRIO_CLASS_IDLE:
+		return 0;
+	case LX_IOPRIO_CLASS_NONE:
+		return ioprio & (LX_IOPRIO_NR_LEVELS - 1) ? -LX_EINVAL : 0;
+	default:
+		return -LX_EINVAL;
+	}
+}
+
+static int set_ioprio(struct task *t, struct task *of, int ioprio)
+{
+	if (of->cred->uid != t->cred->euid && of->cred->uid != t->cred->uid &&
+	    !task_capable(t, LX_CAP_SYS_NICE))
+		return -LX_EPERM;
+	of->ioprio = (uint16_t)ioprio;
+	return 0;
+}
+
+/* Linux stops at the first that may not be changed. */
+static void set_ioprio_of(struct task *t, struct task *of, long *result, int ioprio)
+{
+	if (*result == -LX_ESRCH || *result == 0)
+		*result = set_ioprio(t, of, ioprio);
+}
+
+static void best_ioprio(struct task *t, struct task *of, long *best, int arg)
+{
+	int one = ioprio_effective(of);
+
+	(void)t;
+	(void)arg;
+	if (*best < 0 || one < *best)
+		*best = one;
+}
+
+static bool ioprio_who(int which)
+{
+	return which == LX_IOPRIO_WHO_PGRP || which == LX_IOPRIO_WHO_USER;
+}
+
+long sys_ioprio_set(struct task *t, const struct ioprio_set_args *a)
+{
+	AUTO_PUT(task) struct task *of = NULL;
+	long r = ioprio_check(t, a->ioprio);
+
+	if (r)
+		return r;
+	if (a->which == LX_IOPRIO_WHO_PROCESS) {
+		of = find(t, a->who);
+		return of != NULL ? set_ioprio(t, of, a->ioprio) : -LX_ESRCH;
+	}
+	if (!ioprio_who(a->which))
+		return -LX_EINVAL;
+	r = -LX_ESRCH;
+	for_prio(t, a->which - LX_IOPRIO_WHO_PROCESS, a->who, set_ioprio_of, &r, a->ioprio);
+	return r;
+}
+
+long sys_ioprio_get(struct task *t, const struct ioprio_get_args *a)
+{
+	AUTO_PUT(task) struct task *of = NULL;
+	long best = -LX_ESRCH;
+
+	if (a->which == LX_IOPRIO_WHO_PROCESS) {
+		of = find(t, a->who);
+		return of != NULL ? of->ioprio : -LX_ESRCH;
+	}
+	if (!ioprio_who(a->which))
+		return -LX_EINVAL;
+	for_prio(t, a->which - LX_IOPRIO_WHO_PROCESS, a->who, best_ioprio, &best, 0);
+	return best;
 }
 
 /* ---- policies ---- */

@@ -241,10 +241,13 @@ static int queueinfo_in(struct task *t, struct uaddr from, int signo, bool to_se
 			struct ksiginfo *out)
 {
 	uint8_t raw[128];
+	int err;
 
 	if (copy_in(t, raw, from, sizeof(raw)))
 		return -LX_EFAULT;
-	siginfo_decode(out, raw);
+	err = siginfo_decode(out, raw);
+	if (err)
+		return err;
 	out->signo = signo;
 	if ((out->code >= 0 || out->code == LX_SI_TKILL) && !to_self)
 		return -LX_EPERM;

@@ -123,6 +123,9 @@ long sys_timer_settime(struct task *t, const struct timer_settime_args *a)
 		return -LX_EFAULT;
 	if (!timespec_valid(&its.value) || !timespec_valid(&its.interval))
 		return -LX_EINVAL;
+	if (posix_timer_on_thread(t->tg, a->timer_id, t) && t->tg->had_threads &&
+	    task_note_first(t, PLAT_NOTE_CPU))
+		return -LX_ERAN;
 	err = posix_timer_set(t->tg, a->timer_id, a->flags & LX_TIMER_ABSTIME,
 			      timespec_ns(&its.value), timespec_ns(&its.interval), &value,
 			      &interval);
@@ -136,7 +139,12 @@ long sys_timer_gettime(struct task *t, const struct timer_gettime_args *a)
 {
 	uint64_t value, interval;
 	struct lx_itimerspec its;
-	int err = posix_timer_get(t->tg, a->timer_id, &value, &interval);
+	int err;
+
+	if (posix_timer_on_thread(t->tg, a->timer_id, t) && t->tg->had_threads &&
+	    task_note_first(t, PLAT_NOTE_CPU))
+		return -LX_ERAN;
+	err = posix_timer_get(t->tg, a->timer_id, &value, &interval);
 
 	if (err)
 		return err;

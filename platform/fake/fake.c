@@ -178,6 +178,8 @@ static int run_cmd(struct fake *f, struct plat_thread *th, const struct plat_cmd
 	case PLAT_CMD_MADVISE:
 	case PLAT_CMD_SET_FS:
 	case PLAT_CMD_SET_GS:
+	case PLAT_CMD_CLOCK:
+	case PLAT_CMD_GETCPU:
 		return 0;
 	case PLAT_CMD_CLONE:
 		if (c->child->as != th->as) {
@@ -393,10 +395,33 @@ static int cmpxchg32(struct plat_as *as, uint64_t addr, uint32_t *expected, uint
 	return err;
 }
 
-static uint64_t as_cputime(struct plat_as *as)
+static uint64_t as_cputime(struct plat_as *as, uint64_t *out_user)
 {
 	(void)as;
+	if (out_user)
+		*out_user = 0;
 	return 0;
+}
+
+static void note(struct plat_thread *th, unsigned what)
+{
+	(void)th;
+	(void)what;
+}
+
+static uint64_t noted_cpu(struct plat_thread *th)
+{
+	(void)th;
+	return 0;
+}
+
+static void noted_usage(struct plat_thread *th, struct plat_usage *process,
+			struct plat_usage *thread)
+{
+	(void)th;
+	memset(process, 0, sizeof(*process));
+	if (thread)
+		memset(thread, 0, sizeof(*thread));
 }
 
 static int as_host_pid(const struct plat_as *as)
@@ -510,5 +535,6 @@ const struct plat_backend fake_backend = {
 	.as_cputime = as_cputime, .as_host_pid = as_host_pid, .thread_new = thread_new,
 	.thread_regs = thread_regs, .get_fpstate = get_fpstate, .set_fpstate = set_fpstate,
 	.resume = resume, .thread_exit = thread_exit, .kick = kick, .release = release,
+	.note = note, .noted_cpu = noted_cpu, .noted_usage = noted_usage,
 	.host_tid = host_tid, .set_affinity = set_affinity,
 };

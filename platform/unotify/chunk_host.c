@@ -83,12 +83,16 @@ void chunk_free(struct unotify *u, struct chunk *c)
 int chunk_take_slot(struct chunk *c)
 {
 	for (unsigned i = 0; i < STUB_CHUNK_SLOTS; i++) {
-		const struct stub_slot *s = (void *)(c->host + i * STUB_SLOT_SIZE);
+		struct stub_slot *s = (void *)(c->host + i * STUB_SLOT_SIZE);
 
 		if ((c->used & (1u << i)) || *(const volatile uint32_t *)&s->alive)
 			continue;
 		c->used |= 1u << i;
 		c->dirty |= 1u << i;
+		/* The notes of a thread that had it before. */
+		s->note = 0;
+		memset(s->cpu, 0, sizeof(s->cpu));
+		memset(s->usage, 0, sizeof(s->usage));
 		return (int)i;
 	}
 	return -1;

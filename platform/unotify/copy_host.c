@@ -1,4 +1,5 @@
-/* Guest memory from the sentry: process_vm_readv(2) and process_vm_writev(2). */
+/* Guest memory from the sentry: process_vm_readv(2) and process_vm_writev(2); and the
+ * host's accounts of stubs. */
 #include <errno.h>
 #include <sys/uio.h>
 #include <time.h>
@@ -60,13 +61,70 @@ int unotify_cmpxchg32(struct plat_as *as, uint64_t addr, uint32_t *expected, uin
 	return n == (long)sizeof(desired) ? 0 : -EFAULT;
 }
 
-uint64_t unotify_cputime(struct plat_as *as)
+/* ---- accounts ---- */
+
+/* The CPU clock of another process: see clock_getcpuclockid(3). kind: 0 user and system in
+ * ticks, 1 user in ticks, 2 exact. */
+static uint64_t cpu_clock(pid_t pid, unsigned kind)
 {
-	pid_t pid = live_pid(as);
 	struct timespec ts;
 
-	/* The CPU clock of another process: see clock_getcpuclockid(3). */
-	if (!pid || clock_gettime((clockid_t)((~(unsigned)pid << 3) | 2), &ts) < 0)
+	if (clock_gettime((clockid_t)((~(unsigned)pid << 3) | kind), &ts) < 0)
 		return 0;
 	return (uint64_t)ts.tv_sec * 1000000000ULL + (uint64_t)ts.tv_nsec;
+}
+
+uint64_t unotify_cputime(struct plat_as *as, uint64_t *out_user)
+{
+	pid_t pid = live_pid(as);
+	uint64_t total = pid ? cpu_clock(pid, 2) : 0, ticks, user;
+
+	if (!out_user)
+		return total;
+	/* The ticks say in which proportion to divide, as in the host's own books. */
+	user = total ? cpu_clock(pid, 1) : 0;
+	ticks = total ? cpu_clock(pid, 0) : 0;
+	*out_user = ticks > user ? (uint64_t)((__uint128_t)total * user / ticks) : total;
+	return total;
+}
+
+void unotify_note(struct plat_thread *th, unsigned what)
+{
+	__atomic_store_n(&th->slot->note, what, __ATOMIC_RELAXED);
+}
+
+uint64_t unotify_noted_cpu(struct plat_thread *th)
+{
+	const volatile uint64_t *ts = th->slot->cpu;
+	uint64_t sec = ts[0], nsec = ts[1];
+
+	/* What a guest may have written there instead stays within bounds. */
+	return sec < 1ULL << 32 && nsec < 1000000000 ? sec * 1000000000 + nsec : 0;
+}
+
+static uint64_t usage_word(const volatile uint64_t *u, unsigned i)
+{
+	uint64_t v = u[i];
+
+	return v < 1ULL << 48 ? v : 0;
+}
+
+/* The order of struct rusage. */
+static void usage_read(const volatile uint64_t *u, struct plat_usage *out)
+{
+	out->user_ns = usage_word(u, 0) % (1ULL << 32) * 1000000000 + usage_word(u, 1) * 1000;
+	out->sys_ns = usage_word(u, 2) % (1ULL << 32) * 1000000000 + usage_word(u, 3) * 1000;
+	out->maxrss_kb = usage_word(u, 4);
+	out->minflt = usage_word(u, 8);
+	out->majflt = usage_word(u, 9);
+	out->nvcsw = usage_word(u, 16);
+	out->nivcsw = usage_word(u, 17);
+}
+
+void unotify_noted_usage(struct plat_thread *th, struct plat_usage *process,
+			 struct plat_usage *thread)
+{
+	usage_read(th->slot->usage[0], process);
+	if (thread)
+		usage_read(th->slot->usage[1], thread);
 }

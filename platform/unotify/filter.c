@@ -105,7 +105,8 @@ static void from_stub(struct prog *p)
 	static const uint32_t allowed[] = { SYS_rt_sigreturn, SYS_mmap,	      SYS_munmap,
 					    SYS_mprotect,     SYS_mremap,     SYS_madvise,
 					    SYS_arch_prctl,   SYS_sigaltstack, SYS_close,
-					    SYS_exit };
+					    SYS_exit,	      SYS_getrusage,  SYS_clock_gettime,
+					    SYS_getcpu };
 
 	load(p, offsetof(struct seccomp_data, arch));
 	jump(p, BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);

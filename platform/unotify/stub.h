@@ -53,6 +53,11 @@ struct stub_slot {
 	uint32_t pad_;
 	uint64_t sigframe; /* STUB_HELLO's answer: stack pointer for rt_sigreturn */
 	struct stub_cmd cmd[STUB_MAX_CMDS];
+	/* what plat_thread_note() asked for (PLAT_NOTE_*), and the stub's notes */
+	uint32_t note;
+	uint32_t pad2_;
+	uint64_t cpu[2];	   /* struct timespec */
+	uint64_t usage[2][18];	   /* struct rusage of process and thread */
 };
 
 #define STUB_FILTER_MAX 256

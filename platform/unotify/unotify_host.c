@@ -277,6 +277,9 @@ const struct plat_backend unotify_backend = {
 	.thread_exit = unotify_thread_exit,
 	.kick = unotify_kick,
 	.release = unotify_release,
+	.note = unotify_note,
+	.noted_cpu = unotify_noted_cpu,
+	.noted_usage = unotify_noted_usage,
 	.host_tid = host_tid,
 	.set_affinity = set_affinity,
 };

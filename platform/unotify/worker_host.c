@@ -148,6 +148,12 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 		case PLAT_CMD_SET_GS:
 			emit(b, i, SYS_arch_prctl, 0x1001, a[0], 0, 0, 0, 0);
 			break;
+		case PLAT_CMD_CLOCK:
+			emit(b, i, SYS_clock_gettime, a[0], a[1], 0, 0, 0, 0);
+			break;
+		case PLAT_CMD_GETCPU:
+			emit(b, i, SYS_getcpu, a[0], a[1], 0, 0, 0, 0);
+			break;
 		case PLAT_CMD_CLONE:
 			emit_clone(b, i, c->child);
 			break;

@@ -16,7 +16,7 @@ struct siguser {
 
 struct siginfo_node {
 	struct list link;
-	struct siguser *user;
+	struct siguser *user;	/* NULL: a timer's, which has paid already */
 	struct ksiginfo info;
 };
 
@@ -53,6 +53,18 @@ static void siguser_uncharge(struct siguser *u)
 	}
 }
 
+struct siguser *siguser_reserve(struct task *t)
+{
+	if (siguser_count(t->cred->uid) >= t->tg->rlim[LX_RLIMIT_SIGPENDING].cur)
+		return NULL;
+	return siguser_charge(t->cred->uid);
+}
+
+void siguser_release(struct siguser *u)
+{
+	siguser_uncharge(u);
+}
+
 unsigned siguser_count(uint32_t uid)
 {
 	const struct siguser *u = siguser_find(uid);
@@ -70,7 +82,8 @@ void sigqueue_init(struct sigqueue *q)
 static void node_free(struct sigqueue *q, struct siginfo_node *n)
 {
 	list_del_init(&n->link);
-	siguser_uncharge(n->user);
+	if (n->user != NULL)
+		siguser_uncharge(n->user);
 	q->count--;
 	free(n);
 }
@@ -97,13 +110,14 @@ int sigqueue_add(struct sigqueue *q, struct task *payer, const struct ksiginfo *
 {
 	uint64_t limit = payer->tg->rlim[LX_RLIMIT_SIGPENDING].cur;
 	struct siginfo_node *n = NULL;
-	bool exempt = info->signo < LX_SIGRTMIN ? info->code >= 0 : info->timer_seq != 0;
+	bool timer = info->timer_seq != 0;
+	bool exempt = timer || (info->signo < LX_SIGRTMIN && info->code >= 0);
 
 	if (exempt || siguser_count(payer->cred->uid) < limit)
 		n = malloc(sizeof(*n));
 	if (n != NULL) {
-		n->user = siguser_charge(payer->cred->uid);
-		if (n->user == NULL) {
+		n->user = timer ? NULL : siguser_charge(payer->cred->uid);
+		if (n->user == NULL && !timer) {
 			free(n);
 			n = NULL;
 		}

@@ -193,18 +193,17 @@ static bool has_xstate(const uint8_t *img, size_t len, const struct lx_fpx_sw_by
 	return get_u32(img + sw.xstate_size) == LX_FP_XSTATE_MAGIC2;
 }
 
-/* XSAVE header: features, compaction (not allowed), reserved bytes (zero). */
-static bool xsave_header_ok(const uint8_t *img, uint64_t features)
+/* XSAVE header: features, compaction (not allowed), eight reserved bytes (zero). What comes
+ * after those XRSTOR does not look at: it is cleared. */
+static bool xsave_header_ok(uint8_t *img, uint64_t features)
 {
 	uint64_t hdr[LX_XSAVE_HDR_SIZE / 8];
 
 	memcpy(hdr, img + LX_FXSAVE_SIZE, sizeof(hdr));
 	if (hdr[0] & ~features)
 		return false;
-	for (unsigned i = 1; i < LX_XSAVE_HDR_SIZE / 8; i++)
-		if (hdr[i] != 0)
-			return false;
-	return true;
+	memset(img + LX_FXSAVE_SIZE + 24, 0, LX_XSAVE_HDR_SIZE - 24);
+	return hdr[1] == 0 && hdr[2] == 0;
 }
 
 /* Restore from the guest's image at addr. 0 or -LX_EFAULT/-LX_EINVAL: a bad frame. */

@@ -41,7 +41,12 @@ void siginfo_encode(const struct ksiginfo *in, uint8_t out[128])
 	s.signo = in->signo;
 	s.err = in->errno_;
 	s.code = in->code;
-	switch (layout_of(in->signo, in->code)) {
+	if (in->is_raw) {
+		memcpy(out, &s, sizeof(s));
+		memcpy(out + 16, in->raw, sizeof(in->raw));
+		return;
+	}
+	switch (in->child ? L_CHLD : layout_of(in->signo, in->code)) {
 	case L_KILL:
 	case L_RT:
 		s.u.rt.pid = in->pid;
@@ -77,12 +82,35 @@ void siginfo_encode(const struct ksiginfo *in, uint8_t out[128])
 	memcpy(out, &s, sizeof(s));
 }
 
-void siginfo_decode(struct ksiginfo *out, const uint8_t in[128])
+/* Codes whose layout Linux knows (known_siginfo_layout()): it lets the rest be anything. */
+static bool layout_known(int signo, int code)
+{
+	static const struct { int signo, codes; } limits[] = {
+		{ LX_SIGILL, 11 }, { LX_SIGFPE, 15 }, { LX_SIGSEGV, 10 }, { LX_SIGBUS, 5 },
+		{ LX_SIGTRAP, 6 }, { LX_SIGCHLD, 6 }, { LX_SIGIO, LX_NSIGPOLL }, { LX_SIGSYS, 2 },
+	};
+
+	if (code == LX_SI_KERNEL)
+		return true;
+	if (code <= LX_SI_USER)
+		return code >= LX_SI_DETHREAD || code == LX_SI_ASYNCNL;
+	for (unsigned i = 0; i < sizeof(limits) / sizeof(limits[0]); i++)
+		if (limits[i].signo == signo && code <= limits[i].codes)
+			return true;
+	return code <= LX_NSIGPOLL;
+}
+
+int siginfo_decode(struct ksiginfo *out, const uint8_t in[128])
 {
 	struct lx_siginfo s;
 
 	memcpy(&s, in, sizeof(s));
 	memset(out, 0, sizeof(*out));
+	for (unsigned i = 16 + sizeof(out->raw); i < 128 && !layout_known(s.signo, s.code); i++)
+		if (in[i])
+			return -LX_E2BIG;
+	out->is_raw = true;
+	memcpy(out->raw, in + 16, sizeof(out->raw));
 	out->signo = s.signo;
 	out->errno_ = s.err;
 	out->code = s.code;
@@ -119,6 +147,7 @@ void siginfo_decode(struct ksiginfo *out, const uint8_t in[128])
 		out->arch = s.u.sys.arch;
 		break;
 	}
+	return 0;
 }
 
 void siginfo_init_user(struct ksiginfo *info, const struct task *t, int signo, int code)

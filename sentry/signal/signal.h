@@ -25,6 +25,7 @@ struct ksiginfo {		/* the guest's siginfo_t is made from it */
 	uint64_t value;		/* sigval */
 	uint64_t addr;		/* faults */
 	int32_t status;		/* SIGCHLD */
+	bool child;		/* pid, uid, status and times count, whatever signo is */
 	int64_t utime, stime;
 	int32_t timerid, overrun; /* SI_TIMER */
 	int32_t band, fd;	/* SIGIO */
@@ -33,6 +34,8 @@ struct ksiginfo {		/* the guest's siginfo_t is made from it */
 	uint32_t arch;
 	uint32_t timer_seq;	/* SI_TIMER from a POSIX timer: nonzero (never from a guest) */
 	uint16_t addr_lsb;
+	bool is_raw;		/* made up by a guest: */
+	uint8_t raw[32];	/* what follows the first 16 bytes */
 };
 
 struct ksigaction {
@@ -68,6 +71,11 @@ void sigqueue_init(struct sigqueue *q);
 void sigqueue_flush(struct sigqueue *q);
 /* Forget all instances of the signals in set. */
 void signal_discard(struct sigqueue *q, sigset64 set);
+struct siguser;
+/* Room for one signal for good, for a timer: counted like a queued one. NULL: the user has
+ * no more (RLIMIT_SIGPENDING), or no memory. */
+struct siguser *siguser_reserve(struct task *t);
+void siguser_release(struct siguser *u);
 /* Signals queued for a user, as RLIMIT_SIGPENDING counts them (/proc: SigQ). */
 unsigned siguser_count(uint32_t uid);
 
@@ -104,8 +112,9 @@ void signal_fault(struct task *t, const struct plat_trap *trap, int signo, int c
 void signal_task_exit(struct task *t);
 /* kill(2)-style info of a call by t. */
 void siginfo_init_user(struct ksiginfo *info, const struct task *t, int signo, int code);
-/* From the guest's 128 bytes (rt_sigqueueinfo, pidfd_send_signal). */
-void siginfo_decode(struct ksiginfo *out, const uint8_t in[128]);
+/* From the guest's 128 bytes (rt_sigqueueinfo, pidfd_send_signal). 0, or -LX_E2BIG: more
+ * than Linux knows to carry. */
+int siginfo_decode(struct ksiginfo *out, const uint8_t in[128]);
 /* Encode for the guest: 128 bytes. */
 void siginfo_encode(const struct ksiginfo *in, uint8_t out[128]);
 

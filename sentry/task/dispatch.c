@@ -158,7 +158,7 @@ static bool serve_syscall(struct task *t)
 	const struct plat_regs *r = t->regs;
 	long result;
 
-	t->tg->ncalls++;
+	t->tg->called = true;
 	if (t->restart_fn && (uint32_t)r->rax == NR_restart_syscall) {
 		/* The record and the arguments of the interrupted call stay. */
 		t->sysno = NR_restart_syscall;

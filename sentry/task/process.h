@@ -43,10 +43,14 @@ struct wait_result {
 	uint32_t uid;
 	int status;			/* wait4's form */
 	int code, si_status;		/* waitid's form: LX_CLD_* */
-	uint64_t utime_ns, stime_ns, maxrss_kb;
+	struct plat_usage used;		/* of the child and of those it waited for */
 };
 /* 0 with *out filled in, -LX_EPARK, -LX_ECHILD, -LX_ERESTARTSYS. */
 long task_wait(struct task *t, const struct wait_req *r, struct wait_result *out);
+
+struct lx_rusage;
+/* For the guest: what Linux does not count here either is zero. */
+void rusage_encode(const struct plat_usage *u, struct lx_rusage *ru);
 
 /* ptrace(2)'s access check with real credentials, as pidfd_getfd(2) makes it. */
 bool task_may_access(const struct task *t, const struct task *other);

@@ -146,7 +146,6 @@ static int set_up(struct task *t, const struct task_spec *spec)
 	cred_get(spec->cred);
 	t->cred = spec->cred;
 	t->no_new_privs = spec->no_new_privs;
-	t->altstack.flags = LX_SS_DISABLE;
 	t->sighand = sighand_new();
 	if (!t->sighand)
 		return -LX_ENOMEM;

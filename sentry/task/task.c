@@ -13,7 +13,6 @@
 #define PIN_COUNT (PIN_DEFER - 1)
 
 /* What a trap and its handler cost the sentry, for the estimate of system time. */
-#define NS_PER_CALL 2000
 
 static void park_timer_fn(struct ktimer *tm)
 {
@@ -197,40 +196,166 @@ bool mm_shared_outside(const struct mm *mm, const struct tgroup *tg)
 	return mm->users > own;
 }
 
-static uint64_t sys_estimate(const struct tgroup *tg, uint64_t total)
+/* The host divides by the ticks it happened to see: neither part may shrink because the
+ * proportion changed (Linux's cputime_adjust()). */
+static void split_cputime(struct tgroup *tg, struct mm *mm, uint64_t *user, uint64_t *sys)
 {
-	uint64_t sys = tg->ncalls * NS_PER_CALL;
+	uint64_t total = plat_as_cputime(mm->as, user);
 
-	return sys < total / 2 ? sys : total / 2;
+	if (total < tg->seen_user_ns + tg->seen_sys_ns)
+		total = tg->seen_user_ns + tg->seen_sys_ns;
+	if (*user < tg->seen_user_ns)
+		*user = tg->seen_user_ns;
+	if (total - *user < tg->seen_sys_ns)
+		*user = total - tg->seen_sys_ns;
+	*sys = total - *user;
+	tg->seen_user_ns = *user;
+	tg->seen_sys_ns = *sys;
 }
 
-void tgroup_account_as(struct tgroup *tg, struct mm *mm)
+static void add_usage(struct tgroup *tg, const struct plat_usage *u)
 {
-	uint64_t total, sys;
+	if (tg->used.maxrss_kb < u->maxrss_kb)
+		tg->used.maxrss_kb = u->maxrss_kb;
+	tg->used.minflt += u->minflt;
+	tg->used.majflt += u->majflt;
+	tg->used.nivcsw += u->nivcsw;
+}
+
+void tgroup_account_as(struct tgroup *tg, struct mm *mm, struct plat_thread *pt)
+{
+	struct plat_usage u;
+	uint64_t user, sys;
 
 	/* The time of a shared one is its owner's. */
 	if (!mm || !mm->as || tg->shares_mm)
 		return;
-	total = plat_as_cputime(mm->as);
-	sys = sys_estimate(tg, total);
-	tg->utime_ns += total - sys;
-	tg->stime_ns += sys;
-	tg->ncalls = 0;
+	split_cputime(tg, mm, &user, &sys);
+	tg->used.user_ns += user;
+	tg->used.sys_ns += sys;
+	tg->seen_user_ns = tg->seen_sys_ns = 0;
+	if (!pt)
+		return;
+	plat_thread_noted_usage(pt, &u, NULL);
+	add_usage(tg, &u);
+}
+
+/* The map whose stub's time is the process's; NULL: there is none now. */
+static struct mm *own_mm(const struct tgroup *tg)
+{
+	const struct task *t;
+
+	if (tg->shares_mm || list_empty(&tg->tasks))
+		return NULL;
+	t = list_first(&tg->tasks, struct task, tg_link);
+	return t->mm && t->mm->as ? t->mm : NULL;
+}
+
+uint64_t tgroup_cputime_total(struct tgroup *tg)
+{
+	struct mm *mm = own_mm(tg);
+
+	return tg->used.user_ns + tg->used.sys_ns + (mm ? plat_as_cputime(mm->as, NULL) : 0);
 }
 
 void tgroup_cputime(struct tgroup *tg, uint64_t *user_ns, uint64_t *sys_ns)
 {
-	uint64_t total = 0, sys;
+	struct mm *mm = own_mm(tg);
+	uint64_t user = 0, sys = 0;
 
-	if (!tg->shares_mm && !list_empty(&tg->tasks)) {
-		const struct task *t = list_first(&tg->tasks, struct task, tg_link);
+	if (mm)
+		split_cputime(tg, mm, &user, &sys);
+	*user_ns = tg->used.user_ns + user;
+	*sys_ns = tg->used.sys_ns + sys;
+}
 
-		if (t->mm && t->mm->as)
-			total = plat_as_cputime(t->mm->as);
+uint64_t task_cpu_ns(struct task *t)
+{
+	struct tgroup *tg = t->tg;
+
+	if (t->state == TASK_DEAD || t->pt == NULL)
+		return t->cpu_end_ns;
+	if (!tg->had_threads && !tg->shares_mm)
+		return tgroup_cputime_total(tg);
+	return t->cpu_base_ns + plat_thread_noted_cpu(t->pt);
+}
+
+uint64_t task_cpu_guess(struct task *t)
+{
+	struct tgroup *tg = t->tg;
+	uint64_t user, sys, noted, known = 0;
+	unsigned unknown = 0;
+	struct task *o;
+
+	if (t->pt == NULL || !tg->had_threads || plat_thread_noted_cpu(t->pt))
+		return task_cpu_ns(t);
+	list_for_each(o, &tg->tasks, tg_link) {
+		noted = o->pt != NULL ? plat_thread_noted_cpu(o->pt) : 0;
+		known += noted;
+		unknown += noted == 0;
 	}
-	sys = sys_estimate(tg, total);
-	*user_ns = tg->utime_ns + total - sys;
-	*sys_ns = tg->stime_ns + sys;
+	tgroup_cputime(tg, &user, &sys);
+	known += tg->used.user_ns + tg->used.sys_ns;
+	return t->cpu_base_ns + (user + sys > known && unknown ? (user + sys - known) / unknown : 0);
+}
+
+void tgroup_note_cpu(struct tgroup *tg)
+{
+	struct task *t;
+
+	if (tg->note_cpu)
+		return;
+	tg->note_cpu = true;
+	list_for_each(t, &tg->tasks, tg_link)
+		if (t->pt != NULL)
+			plat_thread_note(t->pt, PLAT_NOTE_CPU);
+}
+
+/* Run the call again when the thread has noted its usage. */
+static void noted(struct task *t)
+{
+	plat_thread_note(t->pt, t->tg->note_cpu ? PLAT_NOTE_CPU : 0);
+}
+
+bool task_note_first(struct task *t, unsigned what)
+{
+	if (t->restart.scratch[0])
+		return false;
+	t->restart.scratch[0] = 1;
+	plat_thread_note(t->pt, what | (t->tg->note_cpu ? PLAT_NOTE_CPU : 0));
+	t->kick_fn = noted;
+	return true;
+}
+
+void tgroup_usage(struct tgroup *tg, struct task *by, struct plat_usage *out)
+{
+	struct plat_usage now;
+	const struct task *t;
+
+	*out = tg->used;
+	if (by != NULL && by->pt != NULL && !tg->shares_mm) {
+		plat_thread_noted_usage(by->pt, &now, NULL);
+		if (out->maxrss_kb < now.maxrss_kb)
+			out->maxrss_kb = now.maxrss_kb;
+		out->minflt += now.minflt;
+		out->majflt += now.majflt;
+		out->nivcsw += now.nivcsw;
+	}
+	list_for_each(t, &tg->tasks, tg_link)
+		out->nvcsw += t->nvcsw;
+	tgroup_cputime(tg, &out->user_ns, &out->sys_ns);
+}
+
+void usage_add(struct plat_usage *to, const struct plat_usage *u)
+{
+	to->user_ns += u->user_ns;
+	to->sys_ns += u->sys_ns;
+	if (to->maxrss_kb < u->maxrss_kb)
+		to->maxrss_kb = u->maxrss_kb;
+	to->minflt += u->minflt;
+	to->majflt += u->majflt;
+	to->nvcsw += u->nvcsw;
+	to->nivcsw += u->nivcsw;
 }
 
 uint64_t rlimit_cur(const struct task *t, unsigned which)

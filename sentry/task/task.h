@@ -116,8 +116,13 @@ struct task {
 	/* misc */
 	uint64_t start_mono_ns;
 	uint64_t nvcsw;
+	uint64_t cpu_base_ns;		/* CPU time before its last execve */
+	uint64_t cpu_end_ns;		/* once it is gone: all of it */
 	int nice;
 	int sched_policy, sched_prio;
+	uint16_t ioprio;
+	uint32_t mempolicy;		/* LX_MPOL_*, with its flags */
+	uint64_t mempolicy_nodes;
 	uint64_t personality;
 	struct task_keys keys;		/* sentry/keys */
 	struct {			/* PR_SET_SYSCALL_USER_DISPATCH */
@@ -198,9 +203,9 @@ struct tgroup {			/* a process */
 	bool did_exec;
 	bool autoreap;			/* parent ignores SIGCHLD */
 	uint64_t start_mono_ns;
-	uint64_t utime_ns, stime_ns;	/* of what ended already */
-	uint64_t cutime_ns, cstime_ns;	/* waited-for children */
-	uint64_t maxrss_kb, cmaxrss_kb;
+	struct plat_usage used;		/* of what ended already: threads, address spaces */
+	struct plat_usage cused;	/* of waited-for children */
+	uint64_t seen_user_ns, seen_sys_ns; /* the current address space's time, as last told */
 	struct posix_timers *timers;	/* sentry/time: itimers and POSIX timers; lazily */
 	int oom_score_adj;
 	void (*on_exit)(struct tgroup *tg, void *ctx); /* boot: init and exec'd processes */
@@ -208,9 +213,11 @@ struct tgroup {			/* a process */
 	int parent_tid;			/* the thread of parent that made it */
 	struct list pgrp_link;		/* sentry/task/pid.c: members of pgid */
 	struct task *exec_task;		/* this thread's execve waits for the others to go */
+	bool had_threads;		/* more than one, at some time */
+	bool note_cpu;			/* its threads note their CPU time */
 	bool shares_mm;			/* runs in the address space of another process */
 	bool hashed;			/* in the pid table */
-	uint64_t ncalls;		/* calls served: the estimate of system time */
+	bool called;			/* has made a system call */
 	struct ktimer kill_timer;	/* ends threads that do not follow a kick */
 };
 
@@ -272,8 +279,28 @@ void task_interrupt(struct task *t);
 
 uint64_t rlimit_cur(const struct task *t, unsigned which);
 
-/* CPU time of a process: user and system in ns (the split is an estimate). */
+/* CPU time of a process: user and system in ns, as the host counts it for the stub; what
+ * the sentry does on its behalf is not in it. */
 void tgroup_cputime(struct tgroup *tg, uint64_t *user_ns, uint64_t *sys_ns);
+/* CPU time of one thread in ns. Exact for the only thread a process ever had. Otherwise
+ * what the thread noted last (tgroup_note_cpu()): never too much, and behind while it runs. */
+uint64_t task_cpu_ns(struct task *t);
+/* For a look from outside: of a thread that has noted nothing yet, an equal share of what
+ * the others leave. May shrink later. */
+uint64_t task_cpu_guess(struct task *t);
+/* From now on the process's threads note their CPU time at each full trap. */
+void tgroup_note_cpu(struct tgroup *tg);
+/* For handlers that need a thread's own fresh notes (PLAT_NOTE_*): on their first run they
+ * are told true, and return -LX_ERAN; they are run again when the notes are there.
+ * Uses t->restart.scratch[0]. */
+bool task_note_first(struct task *t, unsigned what);
+/* User and system together: one host call instead of three. */
+uint64_t tgroup_cputime_total(struct tgroup *tg);
+/* All of it. by: a thread of the process with fresh notes (plat_thread_note()), or NULL:
+ * then faults and resident size are those of what ended. Switches: parks and the host's
+ * involuntary ones. */
+void tgroup_usage(struct tgroup *tg, struct task *by, struct plat_usage *out);
+void usage_add(struct plat_usage *to, const struct plat_usage *u);
 
 /* ns since the sandbox's boot */
 uint64_t kernel_uptime_ns(const struct kernel *k);

@@ -107,6 +107,9 @@ static void copy_plain(struct task *c, const struct task *t, const struct clone_
 	else
 		c->altstack.flags = LX_SS_DISABLE;
 	c->nice = t->nice;
+	c->ioprio = t->ioprio;
+	c->mempolicy = t->mempolicy;
+	c->mempolicy_nodes = t->mempolicy_nodes;
 	c->sched_policy = t->sched_policy;
 	c->sched_prio = t->sched_prio;
 	if (t->sched_reset_on_fork) {
@@ -189,6 +192,11 @@ static int copy_mm(struct task *c, struct task *t, const struct clone_req *r)
 		c->pt = NULL;
 		task_put(c);
 		return err == -LX_EAGAIN ? err : -LX_ENOMEM;
+	}
+	if (r->flags & LX_CLONE_THREAD) {
+		t->tg->had_threads = true;
+		if (t->tg->note_cpu)
+			plat_thread_note(c->pt, PLAT_NOTE_CPU);
 	}
 	if (how.share_as) {
 		mm_get(t->mm);

@@ -227,7 +227,8 @@ static void leave_old_mm(struct task *t)
 	if (t->clear_child_tid && mm->users > 1 &&
 	    mm_copy_out(mm, t->clear_child_tid, &zero, sizeof(zero)) == 0)
 		futex_wake_addr(mm, t->clear_child_tid, 1);
-	tgroup_account_as(t->tg, mm);
+	t->cpu_base_ns = task_cpu_ns(t);
+	tgroup_account_as(t->tg, mm, pt);
 	vfork_release(t);
 	t->mm = NULL;
 	t->pt = NULL;
@@ -276,7 +277,7 @@ void exec_commit(struct task *t)
 		sighand_exec(t->sighand);
 		posix_timers_exec(tg);
 	}
-	t->altstack = (struct sigaltstack_state){ .flags = LX_SS_DISABLE };
+	t->altstack.sp = t->altstack.size = 0; /* the flags stay, as in Linux */
 	if (x->secure) {
 		t->pdeath_signal = 0;
 		t->personality &= ~PERSONALITY_CLEAR_ON_SETID;
@@ -422,7 +423,7 @@ static bool enter_image(struct task *t)
 	plat_batch_add(&t->batch, (struct plat_cmd){ .op = PLAT_CMD_SET_GS, .fd = -1 });
 	if (t->strace_open)
 		strace_exit(t, -LX_ERAN);
-	else if (t->k->strace && t->tg->ncalls == 0)
+	else if (t->k->strace && !t->tg->called)
 		strace_spawned(t, img->sp);
 	t->exec = NULL;
 	exec_state_free(x);

@@ -102,7 +102,8 @@ static bool notify_parent(struct tgroup *tg)
 {
 	struct tgroup *parent = tg->parent;
 	const struct ksigaction *act;
-	struct ksiginfo info = { .signo = tg->exit_signal, .pid = tg->tgid };
+	struct ksiginfo info = { .signo = tg->exit_signal, .pid = tg->tgid,
+				  .child = true };
 	bool autoreap = false;
 	int sig = tg->exit_signal;
 
@@ -111,8 +112,8 @@ static bool notify_parent(struct tgroup *tg)
 	if (tg->k->init_ending && !parent->nlive)
 		return true;
 	info.uid = tg->leader->cred->uid;
-	info.utime = (int64_t)(tg->utime_ns / (LX_NSEC_PER_SEC / LX_USER_HZ));
-	info.stime = (int64_t)(tg->stime_ns / (LX_NSEC_PER_SEC / LX_USER_HZ));
+	info.utime = (int64_t)(tg->used.user_ns / (LX_NSEC_PER_SEC / LX_USER_HZ));
+	info.stime = (int64_t)(tg->used.sys_ns / (LX_NSEC_PER_SEC / LX_USER_HZ));
 	if (tg->exit_code & 0x7f) {
 		info.code = tg->exit_code & LX_WCOREFLAG ? LX_CLD_DUMPED : LX_CLD_KILLED;
 		info.status = tg->exit_code & 0x7f;
@@ -194,13 +195,14 @@ static void exit_mm(struct task *t)
 	struct plat_thread *pt = t->pt;
 	uint32_t zero = 0;
 
+	t->cpu_end_ns = task_cpu_ns(t);
 	if (mm) {
 		exit_robust(t);
 		if (t->clear_child_tid && mm->users > 1 &&
 		    mm_copy_out(mm, t->clear_child_tid, &zero, sizeof(zero)) == 0)
 			futex_wake_addr(mm, t->clear_child_tid, 1);
 		if (t->tg->nlive == 1)
-			tgroup_account_as(t->tg, mm);
+			tgroup_account_as(t->tg, mm, pt);
 		t->mm = NULL;
 		if (--mm->users == 0 && mm->as)
 			plat_as_kill(mm->as);
@@ -256,6 +258,7 @@ void task_exit_now(struct task *t)
 	exit_files(t);
 
 	t->state = TASK_DEAD;
+	tg->used.nvcsw += t->nvcsw;
 	list_del_init(&t->tg_link);
 	tg->nlive--;
 	if (!leader)
@@ -370,7 +373,7 @@ static void end_by_force(struct tgroup *tg)
 		/* While there is memory to look at. */
 		list_for_each(each, &tg->tasks, tg_link)
 			exit_robust(each);
-		tgroup_account_as(tg, t->mm);
+		tgroup_account_as(tg, t->mm, t->pt);
 		tg->shares_mm = true; /* accounted for */
 		plat_as_kill(t->mm->as);
 	}

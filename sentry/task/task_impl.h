@@ -26,7 +26,7 @@ void task_wait_unpinned(const struct task *t);
 void task_release_pt(struct task *t, struct plat_thread *pt);
 /* The CPU time of the address space goes to the process's account: before it is
  * left behind. */
-void tgroup_account_as(struct tgroup *tg, struct mm *mm);
+void tgroup_account_as(struct tgroup *tg, struct mm *mm, struct plat_thread *pt);
 /* Is the address space used by another process, too (vfork)? */
 bool mm_shared_outside(const struct mm *mm, const struct tgroup *tg);
 

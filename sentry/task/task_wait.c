@@ -1,7 +1,11 @@
 /* wait4(2) and waitid(2): finding a child that has something to report. */
+#include <string.h>
+
 #include "sentry/task/pid.h"
 #include "sentry/task/process.h"
 #include "sentry/task/task_impl.h"
+#include "sentry/time/clock.h"
+#include "syscalls/abi/lx_resource.h"
 #include "syscalls/abi/lx_signal.h"
 #include "syscalls/abi/lx_wait.h"
 
@@ -30,17 +34,16 @@ static bool matches(const struct task *t, const struct tgroup *c, const struct w
 	return (c->exit_signal != LX_SIGCHLD) == ((r->options & LX___WCLONE) != 0);
 }
 
-static void describe(const struct tgroup *c, struct wait_result *out)
+static void describe(struct tgroup *c, struct wait_result *out)
 {
 	const struct task *any = c->leader;
 
 	*out = (struct wait_result){
 		.pid = c->tgid,
 		.uid = any->cred->uid,
-		.utime_ns = c->utime_ns + c->cutime_ns,
-		.stime_ns = c->stime_ns + c->cstime_ns,
-		.maxrss_kb = c->maxrss_kb > c->cmaxrss_kb ? c->maxrss_kb : c->cmaxrss_kb,
 	};
+	tgroup_usage(c, NULL, &out->used);
+	usage_add(&out->used, &c->cused);
 }
 
 static bool take_zombie(struct tgroup *parent, struct tgroup *c, const struct wait_req *r,
@@ -57,10 +60,7 @@ static bool take_zombie(struct tgroup *parent, struct tgroup *c, const struct wa
 	out->si_status = sig ? sig : c->exit_code >> 8;
 	if (r->options & LX_WNOWAIT)
 		return true;
-	parent->cutime_ns += out->utime_ns;
-	parent->cstime_ns += out->stime_ns;
-	if (parent->cmaxrss_kb < out->maxrss_kb)
-		parent->cmaxrss_kb = out->maxrss_kb;
+	usage_add(&parent->cused, &out->used);
 	tgroup_reap(c);
 	return true;
 }
@@ -112,4 +112,16 @@ long task_wait(struct task *t, const struct wait_req *r, struct wait_result *out
 		return 0;
 	err = task_enrol(t, &tg->child_wait);
 	return err ? err : task_park(t, LX_ERESTARTSYS);
+}
+
+void rusage_encode(const struct plat_usage *u, struct lx_rusage *ru)
+{
+	memset(ru, 0, sizeof(*ru));
+	ru->utime = ns_timeval((int64_t)u->user_ns);
+	ru->stime = ns_timeval((int64_t)u->sys_ns);
+	ru->maxrss = (int64_t)u->maxrss_kb;
+	ru->minflt = (int64_t)u->minflt;
+	ru->majflt = (int64_t)u->majflt;
+	ru->nvcsw = (int64_t)u->nvcsw;
+	ru->nivcsw = (int64_t)u->nivcsw;
 }

@@ -15,8 +15,21 @@ uint64_t tgroup_cpu_ns(struct tgroup *tg, bool user_only)
 {
 	uint64_t user_ns = 0, sys_ns = 0;
 
+	if (!user_only)
+		return tgroup_cputime_total(tg);
 	tgroup_cputime(tg, &user_ns, &sys_ns);
-	return user_only ? user_ns : user_ns + sys_ns;
+	return user_ns;
+}
+
+uint64_t thread_cpu_ns(struct task *t, bool user_only)
+{
+	uint64_t total = task_cpu_ns(t), user, sys;
+
+	if (!user_only)
+		return total;
+	/* Divided as the process's is. */
+	tgroup_cputime(t->tg, &user, &sys);
+	return user + sys != 0 ? (uint64_t)((__uint128_t)total * user / (user + sys)) : total;
 }
 
 /* ~pid << 3 | thread << 2 | kind; pid 0 is the caller. */
@@ -29,15 +42,22 @@ static int cpu_clock_init(struct clock *c, struct task *t, int clockid)
 		return -LX_EINVAL;
 	c->kind = thread ? CLOCK_KIND_THREAD : CLOCK_KIND_PROCESS;
 	c->user_only = kind == LX_CPUCLOCK_VIRT;
-	if (pid == 0) {
+	c->ticks = kind != LX_CPUCLOCK_SCHED;
+	if (thread) {
+		c->task = pid != 0 ? task_lookup(t->k, pid) : t;
+		if (c->task == NULL)
+			return -LX_EINVAL;
+		if (pid == 0)
+			task_get(t);
+		if (c->task->tg != t->tg) {
+			task_put(c->task);
+			c->task = NULL;
+			return -LX_EINVAL;
+		}
 		c->tg = t->tg;
 		tgroup_get(c->tg);
-	} else if (thread) {
-		AUTO_PUT(task) struct task *of = task_lookup(t->k, pid);
-
-		if (of == NULL || of->tg != t->tg)
-			return -LX_EINVAL;
-		c->tg = of->tg;
+	} else if (pid == 0 || pid == t->tid) {
+		c->tg = t->tg;
 		tgroup_get(c->tg);
 	} else {
 		c->tg = tgroup_lookup(t->k, pid);
@@ -45,6 +65,26 @@ static int cpu_clock_init(struct clock *c, struct task *t, int clockid)
 			return -LX_EINVAL;
 	}
 	return 0;
+}
+
+bool clock_refresh(const struct clock *c, const struct task *caller)
+{
+	struct task *of = c->task;
+
+	if (of == NULL || of == caller || !of->tg->had_threads)
+		return false;
+	tgroup_note_cpu(of->tg);
+	if (of->state != TASK_RUNNING || of->in_kernel)
+		return false;
+	task_interrupt(of);
+	return true;
+}
+
+uint64_t clock_own_id(const struct clock *c)
+{
+	const unsigned kind = !c->ticks ? LX_CPUCLOCK_SCHED : c->user_only ? LX_CPUCLOCK_VIRT : 0;
+
+	return (uint32_t)((~0u << 3) | LX_CPUCLOCK_THREAD | kind);
 }
 
 int clock_init(struct clock *c, struct task *t, int clockid)
@@ -78,6 +118,10 @@ int clock_init(struct clock *c, struct task *t, int clockid)
 								 : CLOCK_KIND_THREAD;
 		c->tg = t->tg;
 		tgroup_get(c->tg);
+		if (c->kind == CLOCK_KIND_THREAD) {
+			c->task = t;
+			task_get(t);
+		}
 		return 0;
 	default:
 		return -LX_EINVAL;
@@ -88,11 +132,16 @@ void clock_fini(struct clock *c)
 {
 	if (c->tg != NULL)
 		tgroup_put(c->tg);
+	if (c->task != NULL)
+		task_put(c->task);
 	c->tg = NULL;
+	c->task = NULL;
 }
 
 int64_t clock_now(const struct clock *c)
 {
+	if (c->task != NULL)
+		return (int64_t)thread_cpu_ns(c->task, c->user_only);
 	if (c->tg != NULL)
 		return (int64_t)tgroup_cpu_ns(c->tg, c->user_only);
 	return host_clock_ns(c->id);
@@ -100,7 +149,7 @@ int64_t clock_now(const struct clock *c)
 
 int64_t clock_resolution(const struct clock *c)
 {
-	if (c->kind == CLOCK_KIND_COARSE && c->id != LX_CLOCK_MONOTONIC_RAW)
+	if (c->ticks || (c->kind == CLOCK_KIND_COARSE && c->id != LX_CLOCK_MONOTONIC_RAW))
 		return COARSE_RESOLUTION;
 	return 1;
 }

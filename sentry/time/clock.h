@@ -15,16 +15,17 @@ enum clock_kind {
 	CLOCK_KIND_WALL,   /* runs on its own; a host clock */
 	CLOCK_KIND_COARSE, /* the same in ticks, or raw: to be read only */
 	CLOCK_KIND_PROCESS,/* CPU time of *out_tg */
-	CLOCK_KIND_THREAD, /* CPU time of a thread of *out_tg: the process's, as no host
-			    * clock of a single guest thread can be read */
+	CLOCK_KIND_THREAD, /* CPU time of a thread of the caller's process */
 };
 
 struct clock {
 	enum clock_kind kind;
 	int id;			/* host clock of WALL and COARSE */
 	bool user_only;		/* CPU clocks: without system time */
+	bool ticks;		/* CPU clocks: user time or both, counted in ticks */
 	bool alarm;		/* would wake a sleeping machine */
 	struct tgroup *tg;	/* CPU clocks: one reference */
+	struct task *task;	/* THREAD: one reference */
 };
 
 /* Find a clock by guest id. 0 or -LX_EINVAL. Undo with clock_fini(). */
@@ -36,8 +37,15 @@ int64_t clock_resolution(const struct clock *c);
 /* When (CLOCK_MONOTONIC) will a wall clock show this time? */
 uint64_t clock_to_mono(const struct clock *c, int64_t abs_ns);
 
+/* Is the clock that of another thread, which runs guest code right now? Then it is asked
+ * for its time, and clock_now() is more exact in a moment. */
+bool clock_refresh(const struct clock *c, const struct task *caller);
+/* The number by which a thread itself asks the host for this clock; for PLAT_CMD_CLOCK. */
+uint64_t clock_own_id(const struct clock *c);
+
 /* CPU time used by a process in ns. */
 uint64_t tgroup_cpu_ns(struct tgroup *tg, bool user_only);
+uint64_t thread_cpu_ns(struct task *t, bool user_only); /* see task_cpu_ns() */
 
 bool timespec_valid(const struct lx_timespec *ts); /* not negative, nsec < 10^9 */
 int64_t timespec_ns(const struct lx_timespec *ts); /* saturates; ts is valid */

@@ -45,9 +45,11 @@ static void fire_limit(struct vtimer *v)
 static void itimer_init(struct itimer *it, struct tgroup *tg, bool cpu, bool user_only,
 			int signo, void (*fire)(struct vtimer *))
 {
+	struct clock c = { .kind = CLOCK_KIND_PROCESS, .tg = tg, .user_only = user_only };
+
 	it->tg = tg;
 	it->signo = signo;
-	vtimer_init(&it->v, tg->k, cpu ? tg : NULL, user_only, fire);
+	vtimer_init(&it->v, tg->k, cpu ? &c : NULL, fire);
 }
 
 void itimers_init(struct posix_timers *pt, struct tgroup *tg)

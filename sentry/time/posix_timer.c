@@ -10,8 +10,6 @@
 #include "sentry/signal/signal.h"
 #include "sentry/task/task.h"
 #include "sentry/time/posix_timer_impl.h"
-#include "syscalls/abi/lx_cap.h"
-#include "syscalls/abi/lx_resource.h"
 
 /* An ignored signal does not stop a periodic timer, but it need not run fast. */
 #define IGNORED_TICK_NS 4000000ULL
@@ -20,9 +18,10 @@ struct ptimer {
 	struct list link;	/* in posix_timers.list */
 	struct vtimer v;
 	struct tgroup *tg;	/* borrowed: the owner */
-	struct clock clock;	/* its tg, if any, is the owner: borrowed */
+	struct clock clock;
 	int id, signo, notify, tid;
 	uint64_t value;		/* sigval */
+	struct siguser *room;	/* for its signal */
 	uint32_t seq;		/* of the queued signal; changed when it no longer counts */
 	int64_t overrun;	/* of the signal taken last */
 };
@@ -54,11 +53,12 @@ static struct ptimer *find(struct tgroup *tg, int id)
 	return NULL;
 }
 
-static void ptimer_free(struct posix_timers *pt, struct ptimer *p)
+static void ptimer_free(struct ptimer *p)
 {
 	vtimer_cancel(&p->v);
 	list_del_init(&p->link);
-	pt->count--;
+	clock_fini(&p->clock);
+	siguser_release(p->room);
 	free(p);
 }
 
@@ -69,7 +69,7 @@ void posix_timers_exec(struct tgroup *tg)
 	if (tg->timers == NULL)
 		return;
 	list_for_each_safe(p, tmp, &tg->timers->list, link)
-		ptimer_free(tg->timers, p);
+		ptimer_free(p);
 }
 
 void posix_timers_free(struct tgroup *tg)
@@ -153,10 +153,6 @@ static int clock_for_timer(struct clock *c, struct task *t, int clockid)
 		return err;
 	if (c->kind == CLOCK_KIND_COARSE)
 		err = -LX_EOPNOTSUPP;
-	else if (c->alarm && !task_capable(t, LX_CAP_WAKE_ALARM))
-		err = -LX_EPERM;
-	else if (c->tg != NULL && c->tg != t->tg)
-		err = -LX_EINVAL;
 	if (err)
 		clock_fini(c);
 	return err;
@@ -176,13 +172,17 @@ int posix_timer_create(struct task *t, int clockid, const struct lx_sigevent *ev
 		return err;
 	if (ev != NULL)
 		err = check_event(t, ev);
-	if (!err && pt->count >= rlimit_cur(t, LX_RLIMIT_SIGPENDING))
-		err = -LX_EAGAIN;
+	if (!err && clock.alarm)
+		err = -LX_EOPNOTSUPP; /* nothing could wake the machine */
 	p = err ? NULL : calloc(1, sizeof(*p));
-	if (clock.tg != NULL)
-		tgroup_put(clock.tg); /* it is t->tg, which outlives its timers */
-	if (p == NULL)
+	if (p != NULL && (p->room = siguser_reserve(t)) == NULL) {
+		free(p);
+		p = NULL;
+	}
+	if (p == NULL) {
+		clock_fini(&clock);
 		return err ? err : -LX_EAGAIN;
+	}
 	do {
 		p->id = pt->next_id;
 		pt->next_id = pt->next_id == INT32_MAX ? 0 : pt->next_id + 1;
@@ -194,9 +194,8 @@ int posix_timer_create(struct task *t, int clockid, const struct lx_sigevent *ev
 	p->tid = ev != NULL ? ev->tid : 0;
 	p->value = ev != NULL ? ev->value : (uint64_t)p->id;
 	p->seq = 1;
-	vtimer_init(&p->v, t->k, clock.tg, clock.user_only, fire);
+	vtimer_init(&p->v, t->k, &p->clock, fire);
 	list_push_back(&pt->list, &p->link);
-	pt->count++;
 	return p->id;
 }
 
@@ -206,7 +205,7 @@ int posix_timer_delete(struct tgroup *tg, int id)
 
 	if (p == NULL)
 		return -LX_EINVAL;
-	ptimer_free(tg->timers, p);
+	ptimer_free(p);
 	return 0;
 }
 
@@ -274,6 +273,13 @@ int posix_timer_set(struct tgroup *tg, int id, bool abs, int64_t value, int64_t 
 		return 0;
 	}
 	return vtimer_set(&p->v, expires, (uint64_t)interval) ? -LX_EAGAIN : 0;
+}
+
+bool posix_timer_on_thread(struct tgroup *tg, int id, const struct task *t)
+{
+	const struct ptimer *p = find(tg, id);
+
+	return p != NULL && p->clock.task == t;
 }
 
 int posix_timer_overrun(struct tgroup *tg, int id)

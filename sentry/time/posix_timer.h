@@ -37,6 +37,8 @@ int posix_timer_delete(struct tgroup *tg, int id);
 int posix_timer_set(struct tgroup *tg, int id, bool abs, int64_t value, int64_t interval,
 		    uint64_t *old_value, uint64_t *old_interval);
 int posix_timer_get(struct tgroup *tg, int id, uint64_t *value, uint64_t *interval);
+/* Is it on the CPU clock of this thread? */
+bool posix_timer_on_thread(struct tgroup *tg, int id, const struct task *t);
 int posix_timer_overrun(struct tgroup *tg, int id);
 
 #endif

@@ -13,7 +13,6 @@ struct itimer {
 
 struct posix_timers {
 	struct list list;	/* struct ptimer */
-	unsigned count;
 	int next_id;
 	struct itimer itimer[3]; /* by LX_ITIMER_* */
 	struct itimer cpu_limit; /* RLIMIT_CPU */

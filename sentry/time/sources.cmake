@@ -7,4 +7,6 @@ list(APPEND SENTRY_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/timerfd.c
   ${CMAKE_CURRENT_LIST_DIR}/vtimer.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_time.c
-  ${CMAKE_SOURCE_DIR}/syscalls/sys_timer.c)
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_timer.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_timex.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_numa.c)

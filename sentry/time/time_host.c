@@ -2,9 +2,13 @@
 #include "sentry/time/time_host.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/timerfd.h>
+#include <sys/timex.h>
 #include <time.h>
 #include <unistd.h>
+
+#include "syscalls/abi/lx_time.h"
 
 #define NSEC 1000000000LL
 
@@ -15,6 +19,26 @@ int64_t host_clock_ns(int clockid)
 	if (clock_gettime(clockid, &ts) != 0)
 		return -errno;
 	return ts.tv_sec * NSEC + ts.tv_nsec;
+}
+
+static struct timex timex;
+static int timex_state = TIME_ERROR;
+
+void host_timex_init(void)
+{
+	int state;
+
+	memset(&timex, 0, sizeof(timex));
+	state = adjtimex(&timex);
+	if (state >= 0)
+		timex_state = state;
+}
+
+int host_timex(struct lx_timex *out)
+{
+	_Static_assert(sizeof(timex) == sizeof(*out), "the same on the host");
+	memcpy(out, &timex, sizeof(*out));
+	return timex_state;
 }
 
 int host_timer_new(void)

@@ -7,6 +7,13 @@
 /* Nanoseconds of a host clock; ids are the guest's (LX_CLOCK_*, none of the CPU's). */
 int64_t host_clock_ns(int clockid);
 
+struct lx_timex;
+
+/* Ask the host for the state of its clock; before the process confines itself. */
+void host_timex_init(void);
+/* As it was then: TIME_OK, TIME_ERROR … . */
+int host_timex(struct lx_timex *out);
+
 int host_timer_new(void); /* an fd: CLOCK_MONOTONIC, close-on-exec, non-blocking */
 /* Fire at an absolute time; 0 disarms. */
 int host_timer_set(int fd, uint64_t mono_ns);

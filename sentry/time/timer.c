@@ -130,6 +130,7 @@ int timers_init(struct kernel *k)
 
 	if (ts == NULL)
 		return -LX_ENOMEM;
+	host_timex_init();
 	ts->armed = NEVER;
 	ts->fd = host_timer_new();
 	if (ts->fd < 0) {

@@ -5,6 +5,7 @@
 #include "sentry/task/task.h"
 
 #define POLL_MIN 1000000ULL	/* 1 ms */
+#define ASK_NS 200000ULL	/* a thread that was kicked has trapped by then */
 #define POLL_MAX 256000000ULL	/* idle processes are looked at this often */
 
 static int arm(struct vtimer *v)
@@ -15,7 +16,7 @@ static int arm(struct vtimer *v)
 		return ktimer_arm(v->k, &v->tm, v->expires);
 	now = vtimer_now(v);
 	wait = v->expires > now ? v->expires - now : 0;
-	if (v->cpu_tg->nlive > 1)
+	if (v->cpu_task == NULL && v->cpu_tg->nlive > 1)
 		wait /= v->cpu_tg->nlive;
 	if (now == v->cpu_seen)
 		v->poll_ns = v->poll_ns * 2 < POLL_MAX ? v->poll_ns * 2 : POLL_MAX;
@@ -28,10 +29,22 @@ static int arm(struct vtimer *v)
 								     : (int64_t)wait));
 }
 
+/* A running thread's time is known only once it has trapped. */
+static bool ask(struct vtimer *v)
+{
+	const struct clock c = { .kind = CLOCK_KIND_THREAD, .tg = v->cpu_tg, .task = v->cpu_task };
+
+	v->asked = !v->asked && clock_refresh(&c, NULL) &&
+		   ktimer_arm(v->k, &v->tm, mono_after(ASK_NS)) == 0;
+	return v->asked;
+}
+
 static void expired(struct ktimer *tm)
 {
 	struct vtimer *v = container_of(tm, struct vtimer, tm);
 
+	if (v->cpu_task != NULL && ask(v))
+		return;
 	if (vtimer_now(v) < v->expires) {
 		(void)arm(v); /* room in the heap: it was just taken out */
 		return;
@@ -40,15 +53,22 @@ static void expired(struct ktimer *tm)
 	v->fire(v);
 }
 
-void vtimer_init(struct vtimer *v, struct kernel *k, struct tgroup *cpu_tg, bool user_only,
+void vtimer_init(struct vtimer *v, struct kernel *k, const struct clock *cpu,
 		 void (*fire)(struct vtimer *))
 {
-	*v = (struct vtimer){ .k = k, .cpu_tg = cpu_tg, .user_only = user_only, .fire = fire };
+	*v = (struct vtimer){ .k = k, .fire = fire };
+	if (cpu != NULL && cpu->tg != NULL) {
+		v->cpu_tg = cpu->tg;
+		v->cpu_task = cpu->task;
+		v->user_only = cpu->user_only;
+	}
 	ktimer_init(&v->tm, expired);
 }
 
 uint64_t vtimer_now(const struct vtimer *v)
 {
+	if (v->cpu_task != NULL)
+		return thread_cpu_ns(v->cpu_task, v->user_only);
 	return v->cpu_tg != NULL ? tgroup_cpu_ns(v->cpu_tg, v->user_only) : ktime_mono();
 }
 

@@ -18,6 +18,8 @@ struct vtimer {
 	struct ktimer tm;
 	struct kernel *k;
 	struct tgroup *cpu_tg;	/* borrowed; NULL: CLOCK_MONOTONIC */
+	struct task *cpu_task;	/* borrowed; one thread of cpu_tg, or NULL: all */
+	bool asked;		/* cpu_task was asked for its time */
 	bool user_only;
 	bool armed;		/* will fire; false once it has, until set or forwarded */
 	uint64_t expires;	/* on its clock; of the last expiry when not armed */
@@ -26,8 +28,8 @@ struct vtimer {
 	void (*fire)(struct vtimer *v);
 };
 
-/* cpu_tg: NULL for CLOCK_MONOTONIC. */
-void vtimer_init(struct vtimer *v, struct kernel *k, struct tgroup *cpu_tg, bool user_only,
+/* cpu: a CPU clock, which must outlive the timer; NULL: CLOCK_MONOTONIC. */
+void vtimer_init(struct vtimer *v, struct kernel *k, const struct clock *cpu,
 		 void (*fire)(struct vtimer *));
 uint64_t vtimer_now(const struct vtimer *v);
 /* 0 or -LX_ENOMEM. expires is absolute on the timer's clock. */

@@ -64,6 +64,8 @@
 #define LX_SI_ASYNCIO (-4)
 #define LX_SI_SIGIO (-5)
 #define LX_SI_TKILL (-6)
+#define LX_SI_DETHREAD (-7)
+#define LX_SI_ASYNCNL (-60)
 
 /* POLL_IN to POLL_HUP: any signal may carry them (F_SETSIG). */
 #define LX_POLL_CODE_IN 1

@@ -63,6 +63,25 @@ _Static_assert(sizeof(struct lx_tms) == 32, "struct tms");
 #define LX_TFD_NONBLOCK 0x800u
 #define LX_TFD_IOC_SET_TICKS 0x40085400u
 
+/* adjtimex(2) */
+struct lx_timex {
+	uint32_t modes, pad0;
+	int64_t offset, freq, maxerror, esterror;
+	int32_t status, pad1;
+	int64_t constant, precision, tolerance;
+	struct lx_timeval time;
+	int64_t tick, ppsfreq, jitter;
+	int32_t shift, pad2;
+	int64_t stabil, jitcnt, calcnt, errcnt, stbcnt;
+	int32_t tai, pad3[11];
+};
+_Static_assert(sizeof(struct lx_timex) == 208, "struct timex");
+#define LX_ADJ_ADJTIME 0x8000u
+#define LX_ADJ_OFFSET_SINGLESHOT 0x0001u
+#define LX_ADJ_OFFSET_READONLY 0x2000u
+#define LX_ADJ_OFFSET_SS_READ 0xa001u
+#define LX_STA_NANO 0x2000
+
 #define LX_UTIME_NOW 0x3fffffff
 #define LX_UTIME_OMIT 0x3ffffffe
 

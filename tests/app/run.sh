@@ -155,6 +155,32 @@ PY
 )
 [ "$got" = istty ] && echo "ok app/terminal" || { echo "  got: $got"; echo "FAIL app/terminal"; rc=1; }
 
+# Job control of a shell: natively, over the host's terminal, as pid 1 of a container with a
+# terminal, and by `exec -t`.
+job_steps() { $py "$(dirname "$0")/jobcontrol.py" "$@" || rc=1; }
+shell=(bash --norc --noprofile -i)
+job_steps native "${shell[@]}"
+job_steps do "$runsc" do -- "${shell[@]}"
+mkdir "$work/jobs"
+(cd "$work/jobs" && "$runsc" spec)
+jobs_config() { # terminal, args
+  $py - "$work/jobs/config.json" "$@" <<'PY'
+import json, sys
+c = json.load(open(sys.argv[1]))
+c["process"].update(terminal=sys.argv[2] == "true", args=sys.argv[3:],
+                    env=["PATH=/usr/bin:/bin:/usr/sbin:/sbin", "TERM=dumb"])
+c["root"] = {"path": "/", "readonly": True}
+json.dump(c, open(sys.argv[1], "w"))
+PY
+}
+jobs_config true "${shell[@]}"
+job_steps run "$runsc" --root "$work/jobs.state" run -b "$work/jobs" "jobs-$$"
+jobs_config false sleep 1000
+"$runsc" --root "$work/jobs.state" create -b "$work/jobs" "jobs-$$" </dev/null >/dev/null 2>&1
+"$runsc" --root "$work/jobs.state" start "jobs-$$"
+job_steps exec "$runsc" --root "$work/jobs.state" exec -t "jobs-$$" "${shell[@]}"
+"$runsc" --root "$work/jobs.state" delete --force "jobs-$$"
+
 # Isolation, as issue 1 names it.
 got=$("$runsc" do -- cat /proc/version)
 [[ $got == *runsc* ]] && ! grep -q "$(uname -r)" <<<"$got" && echo "ok app/proc-version" || { echo "FAIL app/proc-version"; rc=1; }

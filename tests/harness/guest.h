@@ -89,12 +89,12 @@ long guest_raw(long nr, uint64_t a, uint64_t b, uint64_t c, uint64_t d, uint64_t
 #define SKIP(why) guest_skip(why)
 
 /* Run in a child; its wait status. */
-#define IN_CHILD(body)                          \
+#define IN_CHILD(...)                           \
 	({                                      \
 		int st_ = -1;                   \
 		pid_t p_ = fork();              \
 		if (p_ == 0) {                  \
-			body;                   \
+			__VA_ARGS__;            \
 			_exit(0);               \
 		}                               \
 		CHECK(p_ > 0);                  \

@@ -166,8 +166,12 @@ long tgroup_exit(struct task *t, int status)
 }
 void tgroup_cputime(struct tgroup *g, uint64_t *u, uint64_t *s)
 {
-	*u = g->utime_ns;
+	*u = g->used.user_ns;
 	*s = 0;
+}
+uint64_t tgroup_cputime_total(struct tgroup *g)
+{
+	return g->used.user_ns;
 }
 uint64_t rlimit_cur(const struct task *t, unsigned which)
 {

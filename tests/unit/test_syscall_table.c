@@ -69,7 +69,7 @@ Test(syscall_table, direct_set)
 		"mmap",	 "mprotect", "munmap", "brk",	   "mremap", "madvise",	     "shmat",
 		"shmdt", "clone",    "clone3", "fork",	   "vfork",  "execve",	     "execveat",
 		"exit",	 "exit_group", "rt_sigreturn", "rt_sigsuspend", "pause", "sigaltstack",
-		"arch_prctl", "restart_syscall",
+		"arch_prctl", "restart_syscall", "getcpu",
 	};
 	uint64_t set[8] = { 0 };
 	unsigned n = 0;

@@ -20,6 +20,7 @@
 #define MADV_DONTFORK_ 10
 #define CLONE_PARENT_ 0x8000
 #define SIGCHLD_ 17
+#define SIGSYS_ 31
 #define SOL_SOCKET_ 1
 #define SCM_RIGHTS_ 1
 #define FUTEX_WAIT_ 0
@@ -107,6 +108,28 @@ static void hand_over(struct stub_slot *s, long kind, long arg)
 	} while (run_commands(s));
 }
 
+#define NOTE_CPU_ 1   /* PLAT_NOTE_* */
+#define NOTE_USAGE_ 2
+#define UC_RAX_OFF 144 /* in the kernel's ucontext */
+#define CLOCK_THREAD_CPUTIME_ID_ 3
+
+/* Write down what only this thread can find out, if the sentry wants it, or if this may
+ * be the last chance. */
+static void note(struct stub_slot *s, int sig, const void *uc)
+{
+	uint64_t nr = *(const uint64_t *)(const void *)((const char *)uc + UC_RAX_OFF);
+	uint32_t want = s->note;
+
+	if (want & NOTE_CPU_)
+		sys6(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID_, (long)s->cpu, 0, 0, 0, 0);
+	if (want & NOTE_USAGE_)
+		sys6(SYS_getrusage, 1 /* RUSAGE_THREAD */, (long)s->usage[1], 0, 0, 0, 0);
+	if ((want & NOTE_USAGE_) ||
+	    (sig == SIGSYS_ && (nr == SYS_exit_group || nr == SYS_exit || nr == SYS_execve ||
+				nr == SYS_execveat)))
+		sys6(SYS_getrusage, 0 /* RUSAGE_SELF */, (long)s->usage[0], 0, 0, 0, 0);
+}
+
 __attribute__((used)) void stub_entry(int sig, void *info, void *uc)
 {
 	struct stub_slot *s = own_slot();
@@ -114,6 +137,7 @@ __attribute__((used)) void stub_entry(int sig, void *info, void *uc)
 	s->signo = (uint32_t)sig;
 	s->info = (uint64_t)(uintptr_t)info;
 	s->uc = (uint64_t)(uintptr_t)uc;
+	note(s, sig, uc);
 	hand_over(s, STUB_TRAP, 0);
 }
 

@@ -78,8 +78,8 @@ static void count(struct kernel *k, struct census *c)
 			c->running += t->state == TASK_RUNNING || t->state == TASK_READY;
 		}
 		tgroup_cputime(tg, &user, &sys);
-		c->user += user + tg->cutime_ns;
-		c->sys += sys + tg->cstime_ns;
+		c->user += user + tg->cused.user_ns;
+		c->sys += sys + tg->cused.sys_ns;
 		tgroup_put(tg);
 	}
 }

@@ -36,16 +36,19 @@ static const char *state_name(char c)
 	return c == 'R' ? "running" : c == 'S' ? "sleeping" : c == 'T' ? "stopped" : "zombie";
 }
 
-/* CPU time of what the node is about. The host tells it by address space only: threads
- * get equal parts. */
+/* CPU time of what the node is about. A thread's is divided as its process's is. */
 static void cpu_time(const struct pseudo_node *n, const struct proc_ref *r, uint64_t *user,
 		     uint64_t *sys)
 {
-	unsigned parts = n->id.tid && r->tg->nlive ? r->tg->nlive : 1;
+	uint64_t total, all;
 
 	tgroup_cputime(r->tg, user, sys);
-	*user /= parts;
-	*sys /= parts;
+	if (!n->id.tid)
+		return;
+	all = *user + *sys;
+	total = task_cpu_guess(r->t);
+	*user = all ? (uint64_t)((__uint128_t)total * *user / all) : total;
+	*sys = total - *user;
 }
 
 uint64_t proc_rss_pages(struct mm *mm)
@@ -166,8 +169,8 @@ int proc_show_stat(struct pseudo_node *n, struct pseudo_buf *b)
 		  s ? s->sid : 0, s ? tty_dev(s->tty) : 0, s && s->tty ? s->fg_pgid : -1,
 		  r.t->state == TASK_DEAD ? 0x40400cU : 0x400000U);
 	pb_printf(b, " %llu %llu %llu %llu %d %d %u 0", (ull)(user / NS_PER_TICK),
-		  (ull)(sys / NS_PER_TICK), (ull)(r.tg->cutime_ns / NS_PER_TICK),
-		  (ull)(r.tg->cstime_ns / NS_PER_TICK), priority(r.t), r.t->nice,
+		  (ull)(sys / NS_PER_TICK), (ull)(r.tg->cused.user_ns / NS_PER_TICK),
+		  (ull)(r.tg->cused.sys_ns / NS_PER_TICK), priority(r.t), r.t->nice,
 		  r.tg->nlive ? r.tg->nlive : 1);
 	stat_memory(b, &r, start_ticks(n, &r));
 	stat_tail(b, &r);

@@ -45,8 +45,8 @@ static void measure(struct kernel *k, struct usage *u, struct pseudo_buf *ids, b
 		at = tg->tgid;
 		u->tasks += tg->nlive;
 		tgroup_cputime(tg, &user, &sys);
-		u->user_us += (user + tg->cutime_ns) / 1000;
-		u->sys_us += (sys + tg->cstime_ns) / 1000;
+		u->user_us += (user + tg->cused.user_ns) / 1000;
+		u->sys_us += (sys + tg->cused.sys_ns) / 1000;
 		if (ids && !threads && tg->nlive)
 			pb_printf(ids, "%d\n", tg->tgid);
 		list_for_each(t, &tg->tasks, tg_link) {

@@ -224,6 +224,15 @@ static int64_t termio_ioctl(struct task *t, struct hostfd *h, uint32_t cmd, uint
 	return ioctl_draining(h, LX_TCSETS + (cmd - LX_TCSETA), &m);
 }
 
+/* A size that is the terminal's already: readline writes back what it read, and nobody is
+ * to hear of it. */
+static bool same_winsize(struct hostfd *h, const void *ws)
+{
+	struct lx_winsize now;
+
+	return host_ioctl(h->fd, LX_TIOCGWINSZ, &now) == 0 && memcmp(&now, ws, sizeof(now)) == 0;
+}
+
 static int64_t forward(struct task *t, struct hostfd *h, unsigned i, uint64_t arg)
 {
 	unsigned how = forwarded[i].how;
@@ -243,6 +252,8 @@ static int64_t forward(struct task *t, struct hostfd *h, unsigned i, uint64_t ar
 	}
 	if ((how & FROM_GUEST) && copy_in(t, buf, (struct uaddr){ arg }, size))
 		return -LX_EFAULT;
+	if (forwarded[i].cmd == LX_TIOCSWINSZ && same_winsize(h, buf))
+		return 0;
 	r = how & DRAIN ? ioctl_draining(h, forwarded[i].cmd, buf)
 			: host_ioctl(h->fd, forwarded[i].cmd, buf);
 	if (r < 0)

@@ -1,0 +1,42 @@
+/* NUMA memory policies (set_mempolicy(2)) and I/O priorities (ioprio_set(2)). */
+#ifndef SYSCALLS_ABI_LX_MEMPOLICY_H
+#define SYSCALLS_ABI_LX_MEMPOLICY_H
+
+#define LX_MPOL_DEFAULT 0
+#define LX_MPOL_PREFERRED 1
+#define LX_MPOL_BIND 2
+#define LX_MPOL_INTERLEAVE 3
+#define LX_MPOL_LOCAL 4
+#define LX_MPOL_PREFERRED_MANY 5
+#define LX_MPOL_WEIGHTED_INTERLEAVE 6
+#define LX_MPOL_MAX 7
+
+#define LX_MPOL_F_STATIC_NODES 0x8000
+#define LX_MPOL_F_RELATIVE_NODES 0x4000
+#define LX_MPOL_F_NUMA_BALANCING 0x2000
+#define LX_MPOL_MODE_FLAGS 0xe000
+
+/* get_mempolicy */
+#define LX_MPOL_F_NODE 1u
+#define LX_MPOL_F_ADDR 2u
+#define LX_MPOL_F_MEMS_ALLOWED 4u
+
+/* mbind, move_pages */
+#define LX_MPOL_MF_STRICT 1u
+#define LX_MPOL_MF_MOVE 2u
+#define LX_MPOL_MF_MOVE_ALL 4u
+
+#define LX_MAX_NUMNODES 1024u
+
+#define LX_IOPRIO_CLASS_SHIFT 13
+#define LX_IOPRIO_CLASS_MASK 7
+#define LX_IOPRIO_CLASS_NONE 0
+#define LX_IOPRIO_CLASS_RT 1
+#define LX_IOPRIO_CLASS_BE 2
+#define LX_IOPRIO_CLASS_IDLE 3
+#define LX_IOPRIO_NR_LEVELS 8
+#define LX_IOPRIO_WHO_PROCESS 1
+#define LX_IOPRIO_WHO_PGRP 2
+#define LX_IOPRIO_WHO_USER 3
+
+#endif
