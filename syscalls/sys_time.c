@@ -3,6 +3,7 @@
 
 #include "sentry/kernel.h"
 #include "sentry/mm/usercopy.h"
+#include "sentry/task/process.h"
 #include "sentry/task/task.h"
 #include "sentry/time/clock.h"
 #include "syscalls/abi/lx_resource.h"
@@ -74,6 +75,10 @@ long sys_clock_getres(struct task *t, const struct clock_getres_args *a)
 
 	if (err)
 		return err;
+	if (c.alarm) { /* as without a clock that could wake the machine */
+		clock_fini(&c);
+		return -LX_EINVAL;
+	}
 	ts = ns_timespec(clock_resolution(&c));
 	clock_fini(&c);
 	return a->tp.v != 0 ? copy_out(t, a->tp, &ts, sizeof(ts)) : 0;
@@ -272,6 +277,8 @@ long sys_clock_nanosleep(struct task *t, const struct clock_nanosleep_args *a)
 		r = -LX_EFAULT;
 	else if (!timespec_valid(&ts) || c.task == t)
 		r = -LX_EINVAL;
+	else if (c.alarm)
+		r = -LX_EOPNOTSUPP;
 	else
 		r = sleep_on_clock(t, &c, a, timespec_ns(&ts));
 	clock_fini(&c);

@@ -48,6 +48,10 @@ struct wait_result {
 /* 0 with *out filled in, -LX_EPARK, -LX_ECHILD, -LX_ERESTARTSYS. */
 long task_wait(struct task *t, const struct wait_req *r, struct wait_result *out);
 
+struct lx_rusage;
+/* For the guest: what Linux does not count here either is zero. */
+void rusage_encode(const struct plat_usage *u, struct lx_rusage *ru);
+
 /* ptrace(2)'s access check with real credentials, as pidfd_getfd(2) makes it. */
 bool task_may_access(const struct task *t, const struct task *other);
 

@@ -240,16 +240,31 @@ void tgroup_account_as(struct tgroup *tg, struct mm *mm, struct plat_thread *pt)
 	add_usage(tg, &u);
 }
 
+/* The map whose stub's time is the process's; NULL: there is none now. */
+static struct mm *own_mm(const struct tgroup *tg)
+{
+	const struct task *t;
+
+	if (tg->shares_mm || list_empty(&tg->tasks))
+		return NULL;
+	t = list_first(&tg->tasks, struct task, tg_link);
+	return t->mm && t->mm->as ? t->mm : NULL;
+}
+
+uint64_t tgroup_cputime_total(struct tgroup *tg)
+{
+	struct mm *mm = own_mm(tg);
+
+	return tg->used.user_ns + tg->used.sys_ns + (mm ? plat_as_cputime(mm->as, NULL) : 0);
+}
+
 void tgroup_cputime(struct tgroup *tg, uint64_t *user_ns, uint64_t *sys_ns)
 {
+	struct mm *mm = own_mm(tg);
 	uint64_t user = 0, sys = 0;
 
-	if (!tg->shares_mm && !list_empty(&tg->tasks)) {
-		const struct task *t = list_first(&tg->tasks, struct task, tg_link);
-
-		if (t->mm && t->mm->as)
-			split_cputime(tg, t->mm, &user, &sys);
-	}
+	if (mm)
+		split_cputime(tg, mm, &user, &sys);
 	*user_ns = tg->used.user_ns + user;
 	*sys_ns = tg->used.sys_ns + sys;
 }
@@ -257,13 +272,11 @@ void tgroup_cputime(struct tgroup *tg, uint64_t *user_ns, uint64_t *sys_ns)
 uint64_t task_cpu_ns(struct task *t)
 {
 	struct tgroup *tg = t->tg;
-	uint64_t user, sys;
 
 	if (t->state == TASK_DEAD || t->pt == NULL)
 		return t->cpu_end_ns;
-	tgroup_cputime(tg, &user, &sys);
 	if (!tg->had_threads && !tg->shares_mm)
-		return user + sys;
+		return tgroup_cputime_total(tg);
 	return t->cpu_base_ns + plat_thread_noted_cpu(t->pt);
 }
 

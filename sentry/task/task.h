@@ -311,6 +311,8 @@ void tgroup_note_cpu(struct tgroup *tg);
  * are told true, and return -LX_ERAN; they are run again when the notes are there.
  * Uses t->restart.scratch[0]. */
 bool task_note_first(struct task *t, unsigned what);
+/* User and system together: one host call instead of three. */
+uint64_t tgroup_cputime_total(struct tgroup *tg);
 /* All of it. by: a thread of the process with fresh notes (plat_thread_note()), or NULL:
  * then faults and resident size are those of what ended. Switches: parks and the host's
  * involuntary ones. */

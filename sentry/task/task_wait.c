@@ -1,7 +1,11 @@
 /* wait4(2) and waitid(2): finding a child that has something to report. */
+#include <string.h>
+
 #include "sentry/task/pid.h"
 #include "sentry/task/process.h"
 #include "sentry/task/task_impl.h"
+#include "sentry/time/clock.h"
+#include "syscalls/abi/lx_resource.h"
 #include "syscalls/abi/lx_signal.h"
 #include "syscalls/abi/lx_wait.h"
 
@@ -108,4 +112,16 @@ long task_wait(struct task *t, const struct wait_req *r, struct wait_result *out
 		return 0;
 	err = task_enrol(t, &tg->child_wait);
 	return err ? err : task_park(t, LX_ERESTARTSYS);
+}
+
+void rusage_encode(const struct plat_usage *u, struct lx_rusage *ru)
+{
+	memset(ru, 0, sizeof(*ru));
+	ru->utime = ns_timeval((int64_t)u->user_ns);
+	ru->stime = ns_timeval((int64_t)u->sys_ns);
+	ru->maxrss = (int64_t)u->maxrss_kb;
+	ru->minflt = (int64_t)u->minflt;
+	ru->majflt = (int64_t)u->majflt;
+	ru->nvcsw = (int64_t)u->nvcsw;
+	ru->nivcsw = (int64_t)u->nivcsw;
 }

@@ -16,8 +16,21 @@ uint64_t tgroup_cpu_ns(struct tgroup *tg, bool user_only)
 {
 	uint64_t user_ns = 0, sys_ns = 0;
 
+	if (!user_only)
+		return tgroup_cputime_total(tg);
 	tgroup_cputime(tg, &user_ns, &sys_ns);
-	return user_only ? user_ns : user_ns + sys_ns;
+	return user_ns;
+}
+
+uint64_t thread_cpu_ns(struct task *t, bool user_only)
+{
+	uint64_t total = task_cpu_ns(t), user, sys;
+
+	if (!user_only)
+		return total;
+	/* Divided as the process's is. */
+	tgroup_cputime(t->tg, &user, &sys);
+	return user + sys != 0 ? (uint64_t)((__uint128_t)total * user / (user + sys)) : total;
 }
 
 uint64_t thread_cpu_ns(struct task *t, bool user_only)

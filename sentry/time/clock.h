@@ -49,9 +49,6 @@ uint64_t clock_own_id(const struct clock *c);
 uint64_t tgroup_cpu_ns(struct tgroup *tg, bool user_only);
 uint64_t thread_cpu_ns(struct task *t, bool user_only); /* see task_cpu_ns() */
 
-/* For the guest: what Linux does not count here either is zero. */
-void rusage_encode(const struct plat_usage *u, struct lx_rusage *ru);
-
 bool timespec_valid(const struct lx_timespec *ts); /* not negative, nsec < 10^9 */
 int64_t timespec_ns(const struct lx_timespec *ts); /* saturates; ts is valid */
 struct lx_timespec ns_timespec(int64_t ns);

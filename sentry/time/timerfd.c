@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "sentry/kernel.h"
+#include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "sentry/time/vtimer.h"
 #include "sentry/vfs/vfs.h"
@@ -21,6 +22,7 @@ struct timerfd {
 	int clockid;
 	uint32_t settime_flags;
 	bool expired;		/* fired since the last read or set */
+	uint64_t ticks;		/* to be read; more come if it is periodic */
 };
 
 static void fire(struct vtimer *v)
@@ -28,23 +30,25 @@ static void fire(struct vtimer *v)
 	struct timerfd *tf = container_of(v, struct timerfd, v);
 
 	tf->expired = true;
+	tf->ticks++;
 	waitq_wake(&tf->wq, LX_POLLIN | LX_POLLRDNORM);
 }
 
 static int64_t timerfd_read(struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
 {
 	struct timerfd *tf = f->priv;
-	uint64_t ticks = 1;
+	uint64_t ticks = tf->ticks;
 
 	(void)pos;
 	(void)rwf;
 	if (u->resid < sizeof(ticks))
 		return -LX_EINVAL;
-	if (!tf->expired)
+	if (ticks == 0)
 		return -LX_EAGAIN;
+	if (tf->expired && tf->v.interval != 0 && !tf->v.armed)
+		ticks += vtimer_forward(&tf->v, 0) - 1;
 	tf->expired = false;
-	if (tf->v.interval != 0 && !tf->v.armed)
-		ticks = vtimer_forward(&tf->v, 0);
+	tf->ticks = 0;
 	return uio_to_user(u, &ticks, sizeof(ticks)) == (long)sizeof(ticks) ? (int64_t)sizeof(ticks)
 									   : -LX_EFAULT;
 }
@@ -54,7 +58,7 @@ static uint32_t timerfd_poll(struct file *f, struct poll_ctx *pc)
 	struct timerfd *tf = f->priv;
 
 	poll_wait(pc, &tf->wq);
-	return tf->expired ? LX_POLLIN | LX_POLLRDNORM : 0;
+	return tf->ticks != 0 ? LX_POLLIN | LX_POLLRDNORM : 0;
 }
 
 static void timerfd_release(struct file *f)
@@ -84,18 +88,36 @@ static int timerfd_fdinfo(struct file *f, char *buf, size_t size)
 	const uint64_t sec = LX_NSEC_PER_SEC;
 
 	return snprintf(buf, size,
-			"clockid: %d\nticks: %d\nsettime flags: 0%o\n"
+			"clockid: %d\nticks: %llu\nsettime flags: 0%o\n"
 			"it_value: (%llu, %llu)\nit_interval: (%llu, %llu)\n",
-			tf->clockid, tf->expired ? 1 : 0, tf->settime_flags,
+			tf->clockid, (unsigned long long)tf->ticks, tf->settime_flags,
 			(unsigned long long)(left / sec), (unsigned long long)(left % sec),
 			(unsigned long long)(interval / sec),
 			(unsigned long long)(interval % sec));
+}
+
+/* For those who restore a saved timer. */
+static int64_t timerfd_ioctl(struct task *t, struct file *f, uint32_t cmd, uint64_t arg)
+{
+	struct timerfd *tf = f->priv;
+	uint64_t ticks;
+
+	if (cmd != LX_TFD_IOC_SET_TICKS)
+		return -LX_ENOTTY;
+	if (copy_in(t, &ticks, (struct uaddr){ arg }, sizeof(ticks)))
+		return -LX_EFAULT;
+	if (ticks == 0)
+		return -LX_EINVAL;
+	tf->ticks = ticks;
+	waitq_wake(&tf->wq, LX_POLLIN | LX_POLLRDNORM);
+	return 0;
 }
 
 static const struct file_ops timerfd_ops = {
 	.name = "timerfd",
 	.read = timerfd_read,
 	.poll = timerfd_poll,
+	.ioctl = timerfd_ioctl,
 	.seek = file_seek_nowhere,
 	.release = timerfd_release,
 	.fdinfo = timerfd_fdinfo,
@@ -140,6 +162,7 @@ int timerfd_set(struct file *f, uint32_t tfd_flags, int64_t value, int64_t inter
 		return -LX_EINVAL;
 	vtimer_cancel(&tf->v);
 	tf->expired = false;
+	tf->ticks = 0;
 	tf->settime_flags = tfd_flags;
 	tf->v.interval = (uint64_t)interval;
 	if (value == 0)

@@ -10,6 +10,7 @@
 #include <utime.h>
 
 #include "tests/harness/guest.h"
+#include <sys/ioctl.h>
 
 static volatile int hits;
 static volatile siginfo_t info;
@@ -410,6 +411,64 @@ CASE(posix_timer_errors, "timer_create,timer_settime,timer_delete,timer_getoverr
 	CHECK_ERR(syscall(SYS_timer_getoverrun, id + 1000), EINVAL);
 	/* A child has none of its parent's timers. */
 	CHECK_EQ(IN_CHILD(_exit(!(syscall(SYS_timer_delete, id) == -1 && errno == EINVAL))), 0);
+}
+
+/* What each clock can do, on a machine that nothing wakes from sleep. */
+CASE(clocks_by_table, "clock_getres,clock_nanosleep,timer_create,timerfd_create")
+{
+	static const struct { int id, sleep, timer, fd; long res; } tab[] = {
+		{ CLOCK_REALTIME, 0, 0, 0, 1 }, { CLOCK_MONOTONIC, 0, 0, 0, 1 },
+		{ CLOCK_THREAD_CPUTIME_ID, EOPNOTSUPP, 0, EINVAL, 1 },
+		{ CLOCK_MONOTONIC_RAW, EOPNOTSUPP, EOPNOTSUPP, EINVAL, 1 },
+		{ CLOCK_REALTIME_COARSE, EOPNOTSUPP, EOPNOTSUPP, EINVAL, 4000000 },
+		{ CLOCK_MONOTONIC_COARSE, EOPNOTSUPP, EOPNOTSUPP, EINVAL, 4000000 },
+		{ CLOCK_BOOTTIME, 0, 0, 0, 1 }, { 10, EINVAL, EINVAL, EINVAL, 0 },
+		{ CLOCK_TAI, 0, 0, EINVAL, 1 }, { 12, EINVAL, EINVAL, EINVAL, 0 },
+	};
+
+	for (unsigned i = 0; i < sizeof(tab) / sizeof(tab[0]); i++) {
+		struct timespec ts = { 0, 1000 }, res = { -1, -1 };
+		int got[4], id;
+
+		errno = 0;
+		got[0] = syscall(SYS_clock_nanosleep, tab[i].id, 0, &ts, NULL) ? errno : 0;
+		got[1] = syscall(SYS_clock_nanosleep, tab[i].id, TIMER_ABSTIME, &ts, NULL) ? errno : 0;
+		got[2] = syscall(SYS_timer_create, tab[i].id, NULL, &id) ? errno : 0;
+		got[3] = syscall(SYS_timerfd_create, tab[i].id, 0) < 0 ? errno : 0;
+		if (got[0] != tab[i].sleep || got[1] != tab[i].sleep || got[2] != tab[i].timer ||
+		    got[3] != tab[i].fd)
+			guest_fail(__FILE__, __LINE__, "clock %d: %d %d %d %d", tab[i].id, got[0],
+				   got[1], got[2], got[3]);
+		if (!tab[i].res) {
+			CHECK_ERR(syscall(SYS_clock_getres, tab[i].id, &res), EINVAL);
+			continue;
+		}
+		CHECK(syscall(SYS_clock_getres, tab[i].id, &res) == 0);
+		CHECK(res.tv_sec == 0 && res.tv_nsec == tab[i].res);
+	}
+}
+
+CASE(timerfd_set_ticks, "ioctl,read,timerfd_settime")
+{
+	struct itimerspec its = { { 0, 0 }, { 100, 0 } };
+	int fd = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK);
+	struct pollfd p = { fd, POLLIN, 0 };
+	uint64_t v = 5, zero = 0;
+
+	if (ioctl(fd, _IOW('T', 0, uint64_t), &v) < 0 && errno == ENOTTY)
+		SKIP("a kernel without checkpoint support");
+	CHECK_EQ(poll(&p, 1, 0), 1);
+	CHECK_ERR(ioctl(fd, _IOW('T', 0, uint64_t), &zero), EINVAL);
+	CHECK_ERR(ioctl(fd, _IOW('T', 0, uint64_t), (void *)8), EFAULT);
+	CHECK_ERR(ioctl(fd, 0x5401, &v), ENOTTY);
+	v = 0;
+	CHECK(read(fd, &v, 8) == 8);
+	CHECK_EQ(v, 5);
+	CHECK_ERR(read(fd, &v, 8), EAGAIN);
+	/* Setting the timer forgets them. */
+	CHECK(ioctl(fd, _IOW('T', 0, uint64_t), &v) == 0);
+	CHECK(timerfd_settime(fd, 0, &its, NULL) == 0);
+	CHECK_ERR(read(fd, &v, 8), EAGAIN);
 }
 
 MAIN()

@@ -169,6 +169,10 @@ void tgroup_cputime(struct tgroup *g, uint64_t *u, uint64_t *s)
 	*u = g->used.user_ns;
 	*s = 0;
 }
+uint64_t tgroup_cputime_total(struct tgroup *g)
+{
+	return g->used.user_ns;
+}
 uint64_t rlimit_cur(const struct task *t, unsigned which)
 {
 	return t->tg->rlim[which].cur;
