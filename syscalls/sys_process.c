@@ -9,8 +9,6 @@
 #include "sentry/task/pidfd.h"
 #include "sentry/task/process.h"
 #include "sentry/task/task.h"
-#include "sentry/vfs/file_io.h"
-#include "sentry/time/clock.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_clone.h"
 #include "syscalls/abi/lx_fcntl.h"

@@ -8,7 +8,6 @@
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "sentry/time/time_host.h"
-#include "syscalls/abi/lx_resource.h"
 
 #define COARSE_RESOLUTION 4000000 /* CONFIG_HZ=250 */
 
@@ -20,17 +19,6 @@ uint64_t tgroup_cpu_ns(struct tgroup *tg, bool user_only)
 		return tgroup_cputime_total(tg);
 	tgroup_cputime(tg, &user_ns, &sys_ns);
 	return user_ns;
-}
-
-uint64_t thread_cpu_ns(struct task *t, bool user_only)
-{
-	uint64_t total = task_cpu_ns(t), user, sys;
-
-	if (!user_only)
-		return total;
-	/* Divided as the process's is. */
-	tgroup_cputime(t->tg, &user, &sys);
-	return user + sys != 0 ? (uint64_t)((__uint128_t)total * user / (user + sys)) : total;
 }
 
 uint64_t thread_cpu_ns(struct task *t, bool user_only)
@@ -203,18 +191,6 @@ struct lx_timespec ns_timespec(int64_t ns)
 struct lx_timeval ns_timeval(int64_t ns)
 {
 	return (struct lx_timeval){ ns / LX_NSEC_PER_SEC, ns % LX_NSEC_PER_SEC / 1000 };
-}
-
-void rusage_encode(const struct plat_usage *u, struct lx_rusage *ru)
-{
-	memset(ru, 0, sizeof(*ru));
-	ru->utime = ns_timeval((int64_t)u->user_ns);
-	ru->stime = ns_timeval((int64_t)u->sys_ns);
-	ru->maxrss = (int64_t)u->maxrss_kb;
-	ru->minflt = (int64_t)u->minflt;
-	ru->majflt = (int64_t)u->majflt;
-	ru->nvcsw = (int64_t)u->nvcsw;
-	ru->nivcsw = (int64_t)u->nivcsw;
 }
 
 void timeout_start_ns(struct task *t, int64_t ns)

@@ -8,8 +8,6 @@
 #include "syscalls/abi/lx_time.h"
 #include "syscalls/abi/lx_types.h"
 
-struct lx_rusage;
-struct plat_usage;
 struct task;
 struct tgroup;
 

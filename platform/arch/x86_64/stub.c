@@ -146,28 +146,6 @@ static void note(struct stub_slot *s, int sig, const void *uc)
 		sys6(SYS_getrusage, 0 /* RUSAGE_SELF */, (long)s->usage[0], 0, 0, 0, 0);
 }
 
-#define NOTE_CPU_ 1   /* PLAT_NOTE_* */
-#define NOTE_USAGE_ 2
-#define UC_RAX_OFF 144 /* in the kernel's ucontext */
-#define CLOCK_THREAD_CPUTIME_ID_ 3
-
-/* Write down what only this thread can find out, if the sentry wants it, or if this may
- * be the last chance. */
-static void note(struct stub_slot *s, int sig, const void *uc)
-{
-	uint64_t nr = *(const uint64_t *)(const void *)((const char *)uc + UC_RAX_OFF);
-	uint32_t want = s->note;
-
-	if (want & NOTE_CPU_)
-		sys6(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID_, (long)s->cpu, 0, 0, 0, 0);
-	if (want & NOTE_USAGE_)
-		sys6(SYS_getrusage, 1 /* RUSAGE_THREAD */, (long)s->usage[1], 0, 0, 0, 0);
-	if ((want & NOTE_USAGE_) ||
-	    (sig == SIGSYS_ && (nr == SYS_exit_group || nr == SYS_exit || nr == SYS_execve ||
-				nr == SYS_execveat)))
-		sys6(SYS_getrusage, 0 /* RUSAGE_SELF */, (long)s->usage[0], 0, 0, 0, 0);
-}
-
 __attribute__((used)) void stub_entry(int sig, void *info, void *uc)
 {
 	struct stub_slot *s = own_slot();
