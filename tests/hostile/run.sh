@@ -15,7 +15,7 @@ work=$(mktemp -d /var/tmp/runsc-test.hostile.XXXXXX)
 root=$work/root
 rc=0
 trap 'rm -rf "$work"' EXIT
-cp "$dir/hostile" "$dir/greed" "$work" || exit 1
+cp "$dir/hostile" "$dir/greed" "$dir/mounts" "$work" || exit 1
 
 say() { # ok?, name, detail
   if [ "$1" = 0 ]; then echo "ok $2"; else echo "FAIL $2: $3"; rc=1; fi
@@ -49,7 +49,8 @@ guest() { # name, seconds, number of cases, program and arguments: it prints ok 
   leaks_after "hostile/$name" || rc=1
 }
 guest attacks 90 72 "$work/hostile" 1 2 3 4 5 6 7 8
-guest greed 90 13 "$work/greed"
+guest greed 90 19 "$work/greed"
+guest mounts 60 1 "$work/mounts" 1 5
 
 # ---- a fork bomb under a limit of processes ----
 
