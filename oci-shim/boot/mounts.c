@@ -219,27 +219,6 @@ static int mount_type(struct boot *b, const char *dest, const char *type, const 
 	return fs && fs->mount ? mount_fs(b, dest, fs, source, data, flags) : -LX_ENODEV;
 }
 
-/* The guest's cgroups are the host's business; it sees one group with its limits. */
-static int mount_cgroup(struct boot *b, const char *dest, uint32_t flags)
-{
-	const struct spec_resources *r = &b->l->spec->res;
-	char data[256];
-	int n = 0;
-
-	data[0] = 0;
-	if (r->memory_limit > 0)
-		n += snprintf(data + n, sizeof(data) - (size_t)n, ",memory=%lld",
-			      (long long)r->memory_limit);
-	if (r->cpu_quota > 0)
-		n += snprintf(data + n, sizeof(data) - (size_t)n, ",cpu_quota=%lld,cpu_period=%llu",
-			      (long long)r->cpu_quota,
-			      (unsigned long long)(r->cpu_period ? r->cpu_period : 100000));
-	if (r->pids_limit > 0)
-		snprintf(data + n, sizeof(data) - (size_t)n, ",pids=%lld",
-			 (long long)r->pids_limit);
-	return mount_fs(b, dest, &cgroup2_type, "cgroup", data[0] ? data + 1 : NULL, flags);
-}
-
 static bool is_path(const char *a, const char *b)
 {
 	size_t n = strlen(a);
@@ -283,7 +262,7 @@ static int mount_one(struct boot *b, unsigned i, unsigned *next_export)
 				   flags | (!over && gofer_readonly(sb) ? MNT_RDONLY : 0),
 				   m->source, NULL);
 	} else if (!strcmp(type, "cgroup") || !strcmp(type, "cgroup2")) {
-		r = mount_cgroup(b, m->destination, flags | MNT_RDONLY);
+		r = mount_fs(b, m->destination, &cgroup2_type, "cgroup", NULL, flags | MNT_RDONLY);
 	} else {
 		/* /dev is ours, with the standard devices in it. */
 		if (!strcmp(type, "tmpfs") && is_path(m->destination, "/dev"))
@@ -495,6 +474,23 @@ void boot_mounts_end(void)
 	reopener = NULL;
 }
 
+/* The guest's cgroups are the host's business; it sees one group with its limits. */
+static void show_limits(const struct launch *l)
+{
+	const struct spec_resources *r = &l->spec->res;
+	struct cgroup_limits c = { 0 };
+
+	if (r->memory_limit > 0)
+		c.memory = (uint64_t)r->memory_limit;
+	if (r->cpu_quota > 0) {
+		c.cpu_quota = (uint64_t)r->cpu_quota;
+		c.cpu_period = r->cpu_period;
+	}
+	if (r->pids_limit > 0)
+		c.pids = (uint64_t)r->pids_limit;
+	cgroup_set_limits(&c);
+}
+
 int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr *e)
 {
 	struct boot b = { .k = k, .l = l, .e = e, .conn = gofer_conn_new(gofer) };
@@ -507,6 +503,7 @@ int boot_mounts(struct kernel *k, const struct launch *l, int gofer, struct oerr
 	dcache_set_limit(l->o->dcache);
 	gofer_conn_limit_fds(b.conn, l->o->fd_cache);
 	kernel_lock(k);
+	show_limits(l);
 	r = attach_filestore(&b);
 	if (r < 0)
 		oerr_errno(e, -r, "--overlay2: the filestore");

@@ -348,6 +348,24 @@ CASE(a_ramfs, "mount,statfs")
 	CHECK_EQ(umount("m"), 0);
 }
 
+CASE(a_cgroup_view, "mount,statfs")
+{
+	struct statfs fs;
+	char b[100] = "";
+	int fd;
+
+	enter();
+	CHECK_EQ(mkdir("c", 0755), 0);
+	if (mount("none", "c", "cgroup2", 0, NULL) < 0)
+		SKIP("no cgroup2 here");
+	CHECK(statfs("c", &fs) == 0 && fs.f_type == CGROUP2_SUPER_MAGIC);
+	CHECK(has("c/cgroup.procs") && has("c/cgroup.controllers"));
+	fd = open("c/cgroup.procs", O_RDONLY);
+	CHECK(read(fd, b, 99) > 0 && atoi(b) > 0 && close(fd) == 0);
+	CHECK_EQ(umount("c"), 0);
+	CHECK_ERR(mount("none", "c", "cgroup2", 0, "memory=1"), EINVAL);
+}
+
 CASE(types_listed, "mount")
 {
 	char b[2000] = "";

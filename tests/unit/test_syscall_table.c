@@ -436,7 +436,7 @@ Test(syscall_docs, formats)
 
 	cr_assert_not_null(
 		strstr(md, "| 257 | `openat(dfd, filename, flags, mode)` | full |"));
-	cr_assert_not_null(strstr(json, "\"nr\": 469, \"name\": \"file_setattr\", \"support\": "
+	cr_assert_not_null(strstr(json, "\"nr\": 459, \"name\": \"lsm_get_self_attr\", \"support\": "
 					"\"none\", \"error\": \"ENOSYS\""));
 	cr_assert_eq(syscalls_print(stdout, "xml"), -LX_EINVAL);
 	free(md);

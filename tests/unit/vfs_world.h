@@ -82,6 +82,12 @@ long copy_in_str(struct task *t, char *dst, struct uaddr src, size_t size)
 	memcpy(dst, (const char *)src.v, n + 1);
 	return (long)n;
 }
+int copy_in_sized(struct task *t, void *dst, size_t size, struct uaddr src, uint64_t usize)
+{
+	memset(dst, 0, size);
+	return copy_in(t, dst, src, usize < size ? usize : size);
+}
+
 int copy_in_path(struct task *t, struct uaddr src, char **out)
 {
 	(void)t;

@@ -18,14 +18,11 @@ enum what {
 	CG_PROCS, CG_THREADS, CG_MEM_STAT
 };
 
-struct cgroup_fs {
-	struct pseudo_fs fs;	/* first: what the generic layer sees */
-	uint64_t memory, cpu_quota, cpu_period, pids; /* 0: no limit */
-};
+static struct cgroup_limits limits;
 
-static const struct cgroup_fs *limits_of(const struct pseudo_node *n)
+void cgroup_set_limits(const struct cgroup_limits *l)
 {
-	return n->i.sb->priv;
+	limits = *l;
 }
 
 struct usage {
@@ -69,7 +66,7 @@ static void show_limit(struct pseudo_buf *b, uint64_t v)
 
 static int show(struct pseudo_node *n, struct pseudo_buf *b)
 {
-	const struct cgroup_fs *l = limits_of(n);
+	const struct cgroup_limits *l = &limits;
 	struct usage u;
 	unsigned what = (unsigned)n->e->arg;
 	bool ids = what == CG_PROCS || what == CG_THREADS;
@@ -145,43 +142,49 @@ static const struct pseudo_entry root_children[] = {
 
 static const struct pseudo_entry root_entry = PSEUDO_DIR("/", 0555, .children = root_children);
 
-static void cg_free(struct superblock *sb)
+static const struct pseudo_fs cg_fs;
+static const struct sb_ops cg_sb_ops;
+
+/* Options that change nothing where there is one group. */
+static bool known_option(const char *opt)
 {
-	free(sb->priv);
+	static const char *const names[] = {
+		"nsdelegate", "favordynmods", "nofavordynmods", "memory_localevents",
+		"memory_recursiveprot", "memory_hugetlb_accounting", "pids_localevents",
+	};
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (strcmp(opt, names[i]) == 0)
+			return true;
+	return false;
 }
 
-static const struct sb_ops cg_sb_ops = { .free = cg_free };
-
-static void parse(struct cgroup_fs *fs, const char *data)
+static int check_options(const char *data)
 {
-	static const char *const names[] = { "memory=", "cpu_quota=", "cpu_period=", "pids=" };
-	uint64_t *const fields[] = { &fs->memory, &fs->cpu_quota, &fs->cpu_period, &fs->pids };
+	AUTO_FREE char *copy = strdup(data);
+	char *save = NULL;
 
-	while (data && *data) {
-		for (int i = 0; i < 4; i++)
-			if (!strncmp(data, names[i], strlen(names[i])))
-				*fields[i] = strtoull(data + strlen(names[i]), NULL, 10);
-		data = strchr(data, ',');
-		data = data ? data + 1 : NULL;
-	}
+	if (!copy)
+		return -LX_ENOMEM;
+	for (char *opt = strtok_r(copy, ",", &save); opt; opt = strtok_r(NULL, ",", &save))
+		if (!known_option(opt))
+			return -LX_EINVAL;
+	return 0;
 }
 
 static int cg_mount(struct kernel *k, const char *source, const char *data,
 		    struct superblock **out_sb, struct inode **root)
 {
 	static const struct pseudo_id id;
-	struct cgroup_fs *fs = calloc(1, sizeof(*fs));
 	struct superblock *sb;
+	int err = data ? check_options(data) : 0;
 
 	(void)source;
-	if (!fs)
+	if (err)
+		return err;
+	sb = superblock_new(k, "cgroup2", CGROUP2_MAGIC, &cg_sb_ops, (void *)(uintptr_t)&cg_fs);
+	if (!sb)
 		return -LX_ENOMEM;
-	parse(fs, data);
-	sb = superblock_new(k, "cgroup2", CGROUP2_MAGIC, &cg_sb_ops, fs);
-	if (!sb) {
-		free(fs);
-		return -LX_ENOMEM;
-	}
 	*root = pseudo_inode_new(sb, &root_entry, &id, 1);
 	if (!*root) {
 		superblock_put(sb);
@@ -191,9 +194,9 @@ static int cg_mount(struct kernel *k, const char *source, const char *data,
 	return 0;
 }
 
-/* Guests cannot mount it: they would make up limits. */
 const struct fs_type cgroup2_type = {
 	.name = "cgroup2",
 	.mount = cg_mount,
 	.nodev = true,
+	.guest_mountable = true,
 };

@@ -4,7 +4,10 @@
 
 #include "sentry/vfs/vfs.h"
 
-/* cgroup2_type (sentry/vfs/vfs.h) takes as mount data from boot (guests have none):
- * "memory=BYTES,cpu_quota=US,cpu_period=US,pids=N", each optional: no limit. */
+/* What it shows (cgroup2_type is in sentry/vfs/vfs.h); 0: no limit. Kernel lock held. */
+struct cgroup_limits {
+	uint64_t memory, cpu_quota, cpu_period, pids; /* bytes, microseconds, threads */
+};
+void cgroup_set_limits(const struct cgroup_limits *l);
 
 #endif
