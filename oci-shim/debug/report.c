@@ -20,6 +20,7 @@
 #define CODE_AFTER 64u
 #define INSNS_SHOWN 8u
 #define STACK_WORDS 32u
+#define MEMORY_MAX (1u << 30)
 
 /* ---- giving up privileges ---- */
 
@@ -36,13 +37,13 @@ int report_confine(unsigned cpu)
 		SCMP_SYS(sysinfo),
 	};
 	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	struct rlimit memory = { 1u << 30, 1u << 30 }, time = { cpu, cpu };
+	const struct rlimit time = { cpu, cpu };
 	int r = f ? 0 : -1;
 
 	for (size_t i = 0; r == 0 && i < sizeof(calls) / sizeof(calls[0]); i++)
 		r = seccomp_rule_add(f, SCMP_ACT_ALLOW, calls[i], 0);
-#ifndef __SANITIZE_ADDRESS__
-	if (setrlimit(RLIMIT_AS, &memory) < 0)
+#ifndef __SANITIZE_ADDRESS__ /* which maps more than anybody would allow it */
+	if (setrlimit(RLIMIT_AS, &(struct rlimit){ MEMORY_MAX, MEMORY_MAX }) < 0)
 		r = -1;
 #endif
 	if (cpu && setrlimit(RLIMIT_CPU, &time) < 0)
