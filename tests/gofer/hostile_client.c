@@ -315,7 +315,7 @@ static void test_filestore(void)
 	struct gofer_readdir_rep dp;
 	struct gofer_getxattr_rep xp;
 	struct gofer_link_rep lp;
-	int err, fd;
+	int err, fd = -1;
 
 	check(store && do_create(&g, &tmp, &cp, &fd) == 0 && fd >= 0, "a file without a name");
 	check(pwrite(fd, "data", 4, 0) == 4, "write it");

@@ -222,9 +222,9 @@ static char *ramfs_options(struct superblock *sb)
 {
 	char *out;
 
-	return asprintf(&out, tmpfs_s(sb)->mode == 0755 ? "" : "mode=%o", tmpfs_s(sb)->mode) < 0
-		       ? NULL
-		       : out;
+	if (tmpfs_s(sb)->mode == 0755)
+		return strdup("");
+	return asprintf(&out, "mode=%o", tmpfs_s(sb)->mode) < 0 ? NULL : out;
 }
 
 /* ops NULL: a ramfs, without limits. */
