@@ -88,8 +88,9 @@ static const char *res(long r)
 	return num[at];
 }
 
-/* A path of one to three names, in the own directory or, marked as one's own, the shared.
- * Directories are mostly x, y and z, other things a to f. */
+/* A path of one to three names, in the own directory or in the shared one.
+ * Directories are mostly x, y and z, other things a to f; each carries the process's number,
+ * so that no link, wherever it is moved, leads to the names of another. */
 static const char *path_to(bool dir)
 {
 	static char text[4][64];
@@ -102,13 +103,13 @@ static const char *path_to(bool dir)
 		dir = !dir;
 	last = dir ? (char)('x' + rnd(3)) : (char)('a' + rnd(6));
 	if (rnd(8) == 0) {
-		sprintf(p, "../shared/p%u%c", me, last);
+		sprintf(p, "../shared/%c%u", last, me);
 		return p;
 	}
 	*p = 0;
 	for (unsigned i = 0; i < depth; i++)
-		sprintf(p + strlen(p), "%c/", 'x' + rnd(3));
-	sprintf(p + strlen(p), "%c", last);
+		sprintf(p + strlen(p), "%c%u/", 'x' + rnd(3), me);
+	sprintf(p + strlen(p), "%c%u", last, me);
 	return p;
 }
 
