@@ -196,8 +196,12 @@ static void check_calls(void)
 		printf(" r");
 		escaped(buf, r);
 		r = write(m, big, sizeof(big));
-		settle(s, m);
-		ioctl(s, FIONREAD, &n);
+		/* The host moves what was written to the line discipline in its own time. */
+		n = 0;
+		for (int i = 0; i < 100 && n <= 4000; i++) {
+			(void)poll(NULL, 0, 1);
+			ioctl(s, FIONREAD, &n);
+		}
 		printf(" full %d", n > 4000);
 		printf(" bad %s", ioctl(s, TCXONC, 9) ? strerrorname_np(errno) : "0");
 		printf(" %s", ioctl(s, TCFLSH, 9) ? strerrorname_np(errno) : "0");
