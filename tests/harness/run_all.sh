@@ -99,7 +99,7 @@ p_app() {
   tests/app/files.sh "$top/build-debug/runsc" $files_long
 }
 p_files() { tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files; }
-p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds" 10; }
+p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds"; }
 p_runtimes() { tests/runtimes/run.sh "$top/build/runsc"; }
 p_engines() { tests/oci/engines.sh "$top/build/runsc"; }
 p_lint() { tests/lint/run.sh; }
@@ -121,7 +121,7 @@ p_asan() {
   gofer_hostile build-asan/tests/gofer_hostile asan/gofer
   RUNSC_TEST_LABEL=asan tests/harness/run_guest.sh build-asan/runsc build-asan/tests/guest --sandbox-only
   RUNSC_TEST_LABEL=asan tests/stress/run.sh build-asan/runsc build-asan/tests/stress/stress \
-    "$stress_seconds" 5
+    "$stress_seconds" 10
 }
 
 part build p_build
