@@ -13,6 +13,9 @@
 
 #define ZYGOTE_LOST 70 /* the sentry's exit status */
 
+/* The first thread, which may have gone for the guest, and another. */
+#define FEW_THREADS 2
+
 /* ---- tables ---- */
 
 static struct plat_thread **bucket(struct unotify *u, pid_t tid)
@@ -143,10 +146,15 @@ void thread_put(struct plat_thread *th)
  * caller drops it with thread_put() after unlocking. */
 bool thread_unlink_locked(struct plat_thread *th)
 {
+	struct plat_thread *left;
+
 	if (!th->linked)
 		return false;
 	th->linked = false;
 	list_del_init(&th->link);
+	if (--th->as->nthreads <= FEW_THREADS)
+		list_for_each (left, &th->as->threads, link)
+			left->slot->crowd = 0;
 	list_del_init(&th->pending);
 	if (th->tid)
 		tid_remove_locked(th->as->u, th);
@@ -180,6 +188,7 @@ static struct plat_thread *thread_alloc_locked(struct plat_as *as, void *cookie,
 	th->slot->alive = 1;
 	th->slot->token = th->token;
 	list_push_back(&as->threads, &th->link);
+	th->slot->crowd = ++as->nthreads > FEW_THREADS;
 	list_push_back(&as->u->newborn, &th->pending);
 	return th;
 }

@@ -58,7 +58,7 @@ struct stub_slot {
 	struct stub_cmd cmd[STUB_MAX_CMDS];
 	/* what plat_thread_note() asked for (PLAT_NOTE_*), and the stub's notes */
 	uint32_t note;
-	uint32_t pad2_;
+	uint32_t crowd; /* other threads will be left when this one exits */
 	uint64_t cpu[2];	   /* struct timespec */
 	uint64_t usage[2][18];	   /* struct rusage of process and thread */
 };

@@ -55,7 +55,8 @@ struct plat_as {
 	bool killed, reaped;	/* [mu] */
 	struct list link;	/* [mu] in u->spaces */
 	struct list dying;	/* [mu] in u->dying: killed, not reaped */
-	struct list threads;	/* [mu] */
+	struct list threads;	/* [mu] the first one stays to the end */
+	unsigned nthreads;	/* [mu] of them */
 	struct list chunks;	/* [mu] */
 	uint8_t places[STUB_CHUNKS / 8]; /* [mu] chunk places in use */
 };

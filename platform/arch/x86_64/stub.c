@@ -140,9 +140,11 @@ static void note(struct stub_slot *s, int sig, const void *uc)
 		sys6(SYS_clock_gettime, CLOCK_THREAD_CPUTIME_ID_, (long)s->cpu, 0, 0, 0, 0);
 	if (want & NOTE_USAGE_)
 		sys6(SYS_getrusage, 1 /* RUSAGE_THREAD */, (long)s->usage[1], 0, 0, 0, 0);
+	/* Of one thread among many that exits it is not the last chance; and the host looks
+	 * at all threads to tell. */
 	if ((want & NOTE_USAGE_) ||
-	    (sig == SIGSYS_ && (nr == SYS_exit_group || nr == SYS_exit || nr == SYS_execve ||
-				nr == SYS_execveat)))
+	    (sig == SIGSYS_ && (nr == SYS_exit_group || (nr == SYS_exit && !s->crowd) ||
+				nr == SYS_execve || nr == SYS_execveat)))
 		sys6(SYS_getrusage, 0 /* RUSAGE_SELF */, (long)s->usage[0], 0, 0, 0, 0);
 }
 
