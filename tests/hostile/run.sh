@@ -158,9 +158,12 @@ stub() {
   for _ in $(seq 200); do grep -q up "$work/out" && break; read -rt 0.05 <> <(:) || true; done
   read -rt 0.3 <> <(:) || true
   # In the order of their start: the zygote, the shell's, the spare that became the
-  # sleeper's, the next spare. The last must not be missed when it goes, either.
+  # sleeper's, the next spare. The last must not be missed when it has gone, either.
   victim=$(echo "$before" | sed -n 3p)
-  kill -KILL "$(ours runsc-stub | sort -n | tail -1)" "$victim"
+  spare=$(ours runsc-stub | sort -n | tail -1)
+  kill -KILL "$spare"
+  for _ in $(seq 100); do [ -e "/proc/$spare" ] || break; read -rt 0.05 <> <(:) || true; done
+  kill -KILL "$victim"
   wait $cli
   st=$?
   [ $st = 7 ] && grep -q 'status 137' "$work/out" && grep -q 'still here' "$work/out"
