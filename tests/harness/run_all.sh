@@ -96,7 +96,7 @@ p_app() {
   tests/app/run.sh "$top/build-debug/runsc"
   tests/app/strace.py "$top/build-debug/runsc"
   tests/app/debug.sh "$top/build-debug/runsc"
-  tests/app/files.sh "$top/build-debug/runsc" $files_long
+  tests/app/files.sh "$top/build/runsc" $files_long
 }
 p_files() { tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files; }
 p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds"; }
