@@ -953,3 +953,37 @@ CASE(default_actions, "kill,wait4")
 }
 
 MAIN()
+
+static _Atomic int change_stop, change_hits;
+
+static void change_hit(int sig)
+{
+	(void)sig;
+	change_hits++;
+}
+
+static void *raise_until(void *arg)
+{
+	(void)arg;
+	while (!change_stop)
+		raise(SIGUSR1);
+	return NULL;
+}
+
+/* A signal that a thread sends itself is delivered at once: another thread that keeps making
+ * it ignored and caught again does not swallow every one. */
+CASE(raised_while_handlers_change, "rt_sigaction,tgkill")
+{
+	pthread_t th;
+
+	change_stop = change_hits = 0;
+	signal(SIGUSR1, SIG_IGN);
+	CHECK_EQ(pthread_create(&th, NULL, raise_until, NULL), 0);
+	for (int i = 0; i < 2000000 && change_hits < 20; i++) {
+		signal(SIGUSR1, change_hit);
+		signal(SIGUSR1, SIG_IGN);
+	}
+	change_stop = 1;
+	CHECK_EQ(pthread_join(th, NULL), 0);
+	CHECK(change_hits > 0);
+}

@@ -70,7 +70,8 @@ Test(syscall_table, direct_set)
 		"shmdt", "clone",    "clone3", "fork",	   "vfork",  "execve",	     "execveat",
 		"exit",	 "exit_group", "rt_sigreturn", "rt_sigsuspend", "pause", "sigaltstack",
 		"arch_prctl", "restart_syscall", "getcpu", "membarrier", "remap_file_pages",
-		"pkey_mprotect", "process_madvise",
+		"pkey_mprotect", "process_madvise", "kill", "tkill", "tgkill", "rt_sigqueueinfo",
+		"rt_tgsigqueueinfo",
 	};
 	uint64_t set[8] = { 0 };
 	unsigned n = 0;
