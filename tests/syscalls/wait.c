@@ -709,19 +709,27 @@ CASE(stop_signals_of_a_group, "kill,wait4")
 	int st;
 
 	for (int i = 0; i < 4; i++) {
-		pid_t p = fork();
+		int go[2];
+		pid_t p;
+		char c;
 
+		CHECK(pipe(go) == 0);
+		p = fork();
 		if (p == 0) {
+			close(go[1]);
 			setpgid(0, 0);
 			raise(sigs[i]);
-			_exit(5);
+			/* Not before the continuation was seen. */
+			_exit(read(go[0], &c, 1) == 0 ? 5 : 6);
 		}
+		close(go[0]);
 		CHECK(waitpid(p, &st, WUNTRACED) == p);
 		CHECK(WIFSTOPPED(st));
 		CHECK_EQ(WSTOPSIG(st), sigs[i]);
 		kill(p, SIGCONT);
 		CHECK(waitpid(p, &st, WCONTINUED) == p);
 		CHECK_EQ(st, 0xffff);
+		close(go[1]);
 		CHECK(waitpid(p, &st, 0) == p);
 		CHECK_EQ(WEXITSTATUS(st), 5);
 	}
