@@ -11,6 +11,16 @@
 #include "syscalls/abi/lx_statfs.h"
 #include "syscalls/syscall_args.h"
 
+/* How much a read may bring at once: a file what it holds, a stream a buffer's worth. */
+static uint64_t read_most(struct file *f)
+{
+	const struct inode *i = file_inode(f);
+
+	if (LX_S_ISCHR(i->mode))
+		return UINT64_MAX;
+	return LX_S_ISREG(i->mode) ? i->size : 65536;
+}
+
 /* The call on one buffer. A range that ends outside of the guest's addresses is refused
  * before anything moves, one of a negative length with it. pos NULL: the file's own. */
 static long plain_io(struct task *t, struct file *f, struct uaddr buf, uint64_t count,
@@ -24,6 +34,8 @@ static long plain_io(struct task *t, struct file *f, struct uaddr buf, uint64_t 
 	if (count > LX_USER_ADDR_MAX || buf.v > LX_USER_ADDR_MAX - count)
 		return -LX_EFAULT;
 	uio_init_user(&u, t, buf, count);
+	if (!write && task_touch(t, &u, read_most(f)))
+		return -LX_ERAN;
 	return write ? file_write(t, f, &u, pos, 0) : file_read(t, f, &u, pos, 0);
 }
 
@@ -90,6 +102,8 @@ static long vector_io(struct task *t, int fd, struct uaddr vec, uint64_t vlen, i
 	err = write ? file_may_write(f, pos, 0) : file_may_read(f, pos, 0);
 	if (!u.resid && (!err || err == -LX_EISDIR))
 		r = err;
+	else if (!write && task_touch(t, &u, read_most(f)))
+		r = -LX_ERAN;
 	else
 		r = write ? file_write(t, f, &u, pos, rwf) : file_read(t, f, &u, pos, rwf);
 	uio_fini(&u);

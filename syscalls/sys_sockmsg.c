@@ -14,6 +14,7 @@
 #include "syscalls/abi/lx_time.h"
 #include "syscalls/syscall_args.h"
 
+#define RECV_TOUCH 65536 /* see task_touch() */
 #define CTL_OUT_MAX 1024 /* control bytes a host socket may give with one message */
 
 /* Flags that may be asked for; others (MSG_FASTOPEN …) are refused. */
@@ -173,6 +174,8 @@ long sys_recvfrom(struct task *t, const struct recvfrom_args *a)
 	if (fd_socket(t, a->fd, &f, &err) == NULL)
 		return err;
 	uio_init_user(&u, t, a->ubuf, a->size);
+	if (task_touch(t, &u, RECV_TOUCH))
+		return -LX_ERAN;
 	m.u = &u;
 	n = do_recv(t, f, &m, a->flags);
 	sockmsg_fini(t->k, &m);
@@ -232,6 +235,10 @@ static int64_t recv_one(struct task *t, struct file *f, struct uaddr msg, uint32
 	err = uio_init_iov(&u, t, (struct uaddr){ h.msg_iov }, h.msg_iovlen);
 	if (err)
 		return err;
+	if (task_touch(t, &u, RECV_TOUCH)) {
+		uio_fini(&u);
+		return -LX_ERAN;
+	}
 	m.u = &u;
 	n = do_recv(t, f, &m, flags);
 	if (n >= 0) {

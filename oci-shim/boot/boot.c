@@ -43,7 +43,7 @@ __attribute__((noreturn)) static void fail(struct boot_state *b, const struct oe
 
 static void close_inherited(const struct launch *l, int proxy, int gofer, int report)
 {
-	int keep[CONTROL_MAX_FDS + 16];
+	int keep[CONTROL_MAX_FDS + 16 + 3 * MEM_WATCH_MAX];
 	unsigned n = 0;
 
 	keep[n++] = proxy;
@@ -57,6 +57,11 @@ static void close_inherited(const struct launch *l, int proxy, int gofer, int re
 		keep[n++] = l->stdio[i];
 	for (unsigned i = 0; i < l->nextra && i < CONTROL_MAX_FDS; i++)
 		keep[n++] = l->extra[i];
+	for (unsigned i = 0; i < l->nmem; i++) {
+		keep[n++] = l->mem[i].limit;
+		keep[n++] = l->mem[i].usage;
+		keep[n++] = l->mem[i].stat;
+	}
 	fds_keep_only(keep, n);
 	/* What libc or a bug prints goes where the log goes. */
 	if (l->o->debug_fd >= 0)
@@ -103,6 +108,7 @@ static void make_kernel(struct boot_state *b, int control_fd, int proxy, pid_t p
 	struct oerr e = { 0 };
 	int r;
 
+	mem_watch_init(l->mem, l->nmem);
 	krandom(kp.rng_seed, sizeof(kp.rng_seed));
 	host_cpus();
 	r = kernel_new(&kp, b->plat, &b->k);

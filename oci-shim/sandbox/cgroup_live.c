@@ -150,3 +150,72 @@ void cgroup_read_stats(const struct state *st, struct cgroup_stats *s)
 	if (read_text(st, h, n, ",pids,", "pids.max", "pids.max", b, sizeof(b)) && b[0] != 'm')
 		s->pids_limit = amount(b);
 }
+
+/* ---- for the sentry ---- */
+
+static bool watch_dir(const struct hierarchy *h, const char *rel, struct mem_watch *w)
+{
+	static const char *const v1[] = { "memory.limit_in_bytes", "memory.usage_in_bytes" };
+	static const char *const v2[] = { "memory.max", "memory.current" };
+	const char *const *names = h->v2 ? v2 : v1;
+	int fd[3];
+
+	for (int i = 0; i < 3; i++) {
+		char path[1600];
+
+		snprintf(path, sizeof(path), "%s%s/%s", h->mount, rel,
+			 i < 2 ? names[i] : "memory.stat");
+		fd[i] = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd[i] < 0) {
+			while (i-- > 0)
+				close(fd[i]);
+			return false;
+		}
+	}
+	*w = (struct mem_watch){ fd[0], fd[1], fd[2] };
+	return true;
+}
+
+static bool has_limit(const struct mem_watch *w)
+{
+	char b[32] = "";
+
+	return pread(w->limit, b, sizeof(b) - 1, 0) > 0 && amount(b) < 1ULL << 60;
+}
+
+unsigned cgroup_memory_watch(struct mem_watch *out)
+{
+	struct hierarchy h[CGROUP_MAX_HIERARCHIES];
+	unsigned n = hierarchies(h, CGROUP_MAX_HIERARCHIES), found = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		bool own = true;
+		char *slash;
+
+		if (!h[i].v2 && !strstr(h[i].controllers, ",memory,"))
+			continue;
+		/* The own one even without a limit: it can get one later. */
+		for (; found < MEM_WATCH_MAX; own = false) {
+			if (watch_dir(&h[i], h[i].self, &out[found])) {
+				if (own || has_limit(&out[found]))
+					found++;
+				else
+					mem_watch_close(&out[found], 1);
+			}
+			slash = strrchr(h[i].self, '/');
+			if (!slash || !h[i].self[1])
+				break;
+			*slash = 0;
+		}
+	}
+	return found;
+}
+
+void mem_watch_close(const struct mem_watch *w, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		close(w[i].limit);
+		close(w[i].usage);
+		close(w[i].stat);
+	}
+}

@@ -282,6 +282,7 @@ static void enter(struct launch *l, int report, bool *later)
 		fail(report, &e);
 	}
 	cgroup_close(&l->cg);
+	l->nmem = cgroup_memory_watch(l->mem);
 	if (set_oom(l, &e) < 0)
 		fail(report, &e);
 	if (l->o->privileged && setgroups(0, NULL) < 0)
@@ -366,6 +367,7 @@ static void make_children(struct launch *l, struct proxy *p)
 	}
 	if (l->crash_fd >= 0)
 		close(l->crash_fd);
+	mem_watch_close(l->mem, l->nmem);
 	if (oom[0])
 		write_file("/proc/self/oom_score_adj", oom);
 	close(ctl[1]);

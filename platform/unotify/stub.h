@@ -72,7 +72,9 @@ struct stub_config {
 	int32_t sock;
 	uint32_t filter_flags;
 	uint16_t filter_len;
-	uint16_t pad_[3];
+	uint16_t oom_len;
+	int32_t proc; /* the host's /proc: for a new stub's oom_score_adj, oom_len bytes of oom */
+	char oom[8];
 	uint64_t filter_ptr;
 	uint64_t filter[STUB_FILTER_MAX]; /* struct sock_filter */
 };

@@ -1,7 +1,6 @@
 /* The zygote: an empty stub that forks the stub of every exec. */
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <linux/capability.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -168,7 +167,7 @@ static void drop_privileges(void)
 	prctl(PR_SET_NAME, "runsc-stub", 0, 0, 0);
 }
 
-static void place_image(struct unotify *u, unsigned filter_flags, int sock)
+static void place_image(struct unotify *u, unsigned filter_flags, int sock, const char *oom)
 {
 	uint8_t *at = (uint8_t *)(uintptr_t)u->region;
 	struct stub_config *cf = (struct stub_config *)(void *)(at + STUB_CONFIG_OFF);
@@ -184,6 +183,9 @@ static void place_image(struct unotify *u, unsigned filter_flags, int sock)
 	cf->vdso_lo = u->caps.vvar_start;
 	cf->vdso_hi = u->caps.vdso_end;
 	cf->sock = sock;
+	cf->proc = sock + 1;
+	cf->oom_len = (uint16_t)strlen(oom);
+	memcpy(cf->oom, oom, cf->oom_len);
 	cf->filter_flags = filter_flags;
 	cf->filter_len = (uint16_t)stub_filter(u->region, STUB_CODE_SIZE, u->cfg.direct, cf->filter);
 	cf->filter_ptr = u->region + STUB_CONFIG_OFF + offsetof(struct stub_config, filter);
@@ -204,18 +206,24 @@ static void forget_rseq(void)
 }
 
 __attribute__((noreturn)) static void zygote_main(struct unotify *u, const struct maps_info *m,
-						 unsigned flags, int sock)
+						 unsigned flags, int sock, int proc,
+						 const char *oom)
 {
 	const struct blob_head *h = (const struct blob_head *)(const void *)stub_blob;
 
-	if (sock != 3 && dup2(sock, 3) < 0)
+	/* Clear of the places that they are going to. */
+	sock = fcntl(sock, F_DUPFD, 5);
+	proc = proc < 0 ? -1 : fcntl(proc, F_DUPFD, 5);
+	if (dup2(sock, 3) < 0 || (proc >= 0 && dup2(proc, 4) < 0))
 		die("dup2");
-	if (syscall(SYS_close_range, 4, ~0U, 0) < 0 || syscall(SYS_close_range, 0, 2, 0) < 0)
+	if (proc < 0)
+		close(4);
+	if (syscall(SYS_close_range, 5, ~0U, 0) < 0 || syscall(SYS_close_range, 0, 2, 0) < 0)
 		die("close_range");
 	setsid();
 	drop_privileges();
 	zygote_move_vdso(u, m);
-	place_image(u, flags, 3);
+	place_image(u, flags, 3, proc < 0 ? "" : oom);
 	zygote_signals(u->region, h);
 	forget_rseq();
 	__asm__ volatile("mov %0, %%rsp\n\t"
@@ -226,43 +234,29 @@ __attribute__((noreturn)) static void zygote_main(struct unotify *u, const struc
 	__builtin_unreachable();
 }
 
-/* The host's OOM killer is to take a stub before the process that makes it: add to this
- * process's score, for the zygote to inherit. Returns what to put back; INT_MIN: nothing
- * was changed. -1000 means never, and stays. */
-static int oom_raise(void)
+/* The host's OOM killer is to take a guest before the process that makes guests: what a new
+ * stub writes to its oom_score_adj. Empty: it stays (-1000 means never). */
+static void oom_text(char text[8])
 {
-	int now = INT_MIN;
-	FILE *f = fopen("/proc/self/oom_score_adj", "r+e");
+	int now = -1000, fd = open("/proc/self/oom_score_adj", O_RDONLY | O_CLOEXEC);
+	char b[16] = "";
 
-	if (!f)
-		return INT_MIN;
-	if (fscanf(f, "%d", &now) == 1 && now > -1000) {
-		rewind(f);
-		fprintf(f, "%d", now + PLAT_OOM_GAP < 1000 ? now + PLAT_OOM_GAP : 1000);
-	} else {
-		now = INT_MIN;
-	}
-	if (fclose(f) != 0)
-		now = INT_MIN;
-	return now;
-}
-
-static void oom_restore(int value)
-{
-	FILE *f = value == INT_MIN ? NULL : fopen("/proc/self/oom_score_adj", "we");
-
-	if (!f)
-		return;
-	fprintf(f, "%d", value);
-	if (fclose(f) != 0)
-		log_warn("oom_score_adj %d: %s", value, strerror(errno));
+	if (fd >= 0 && read(fd, b, sizeof(b) - 1) > 0)
+		now = atoi(b);
+	if (fd >= 0)
+		close(fd);
+	text[0] = 0;
+	if (now > -1000)
+		snprintf(text, 8, "%d",
+			 now + PLAT_OOM_GAP < 1000 ? now + PLAT_OOM_GAP : 1000);
 }
 
 int zygote_start(struct unotify *u)
 {
 	struct maps_info m;
 	unsigned flags;
-	int sv[2], err, oom;
+	int sv[2], err, proc;
+	char oom[8];
 
 	err = unotify_probe_flags(&flags, &u->caps);
 	if (!err)
@@ -280,12 +274,14 @@ int zygote_start(struct unotify *u)
 		return -ENOMEM;
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
 		return -errno;
-	oom = oom_raise();
+	oom_text(oom);
+	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	u->zygote = fork();
 	if (u->zygote == 0)
-		zygote_main(u, &m, flags, sv[1]);
-	oom_restore(oom);
+		zygote_main(u, &m, flags, sv[1], proc, oom);
 	err = u->zygote < 0 ? -errno : 0;
+	if (proc >= 0)
+		close(proc);
 	close(sv[1]);
 	u->zsock = sv[0];
 	return err;

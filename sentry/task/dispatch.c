@@ -9,6 +9,8 @@
 #include "platform/base/bug.h"
 #include "platform/base/log.h"
 #include "sentry/mm/mm.h"
+#include "sentry/mm/pressure.h"
+#include "sentry/mm/usercopy.h"
 #include "sentry/seccomp/seccomp.h"
 #include "sentry/task/task_impl.h"
 #include "syscalls/abi/lx_mman.h"
@@ -176,6 +178,7 @@ static bool serve_syscall(struct task *t)
 	memset(&t->restart, 0, sizeof(t->restart));
 	t->restart_fn = NULL;
 	t->atomic.state = ATOMIC_NONE;
+	t->touch = TOUCH_UNDECIDED;
 	t->sysno = r->rax;
 	t->sysargs[0] = r->rdi;
 	t->sysargs[1] = r->rsi;
@@ -290,6 +293,65 @@ static bool cmpxchg_failed(struct task *t, int error)
 	return t->killed ? die(t) : run_call(t);
 }
 
+static void touched(struct task *t)
+{
+	t->touch = TOUCH_SETTLED;
+}
+
+/* What cannot be touched is the handler's to find. */
+static bool touch_failed(struct task *t)
+{
+	t->batch.count = 0;
+	t->kick_fn = NULL;
+	t->touch = TOUCH_SETTLED;
+	return t->killed ? die(t) : run_call(t);
+}
+
+#define TOUCH_RANGES 16
+
+/* Order the touching of u's first `most` bytes. */
+static void order_touch(struct task *t, const struct uio *u, uint64_t most)
+{
+	for (unsigned i = u->cur; i < u->niov && i < u->cur + TOUCH_RANGES && most; i++) {
+		uint64_t len = u->iov[i].len < most ? u->iov[i].len : most;
+		uint64_t lo = u->iov[i].base & ~(LX_PAGE_SIZE - 1);
+		uint64_t hi = (u->iov[i].base + len + LX_PAGE_SIZE - 1) & ~(LX_PAGE_SIZE - 1);
+
+		most -= len;
+		if (len && hi > lo && hi <= PLAT_GUEST_MAX)
+			BUG_ON(!plat_batch_add(&t->batch,
+					       (struct plat_cmd){
+						       .op = PLAT_CMD_MADVISE, .fd = -1,
+						       .a = { lo, hi - lo,
+							      LX_MADV_POPULATE_WRITE } }));
+	}
+}
+
+long task_touch(struct task *t, const struct uio *u, uint64_t most)
+{
+	if (t->touch == TOUCH_SETTLED || !u->mm)
+		return 0;
+	if (most > u->resid)
+		most = u->resid;
+	if (t->touch == TOUCH_UNDECIDED && !mem_tight(most)) {
+		t->touch = TOUCH_SETTLED;
+		return 0;
+	}
+	t->touch = TOUCH_ORDERED;
+	if (t->partial) {
+		t->regs->rax = 0;
+		t->kick_fn = look_again;
+		return -LX_ERAN;
+	}
+	order_touch(t, u, most);
+	if (!t->batch.count) {
+		t->touch = TOUCH_SETTLED;
+		return 0;
+	}
+	t->kick_fn = touched;
+	return -LX_ERAN;
+}
+
 static void last_failed(struct task *t, int index, int error)
 {
 	(void)index;
@@ -364,8 +426,9 @@ static bool serve(struct task *t, const struct plat_trap *tr)
 	case PLAT_TRAP_STARTED:
 		return serve_started(t);
 	case PLAT_TRAP_BATCH:
-		return t->atomic.state == ATOMIC_ORDERED ? cmpxchg_failed(t, tr->error)
-							 : serve_batch_failure(t, tr);
+		if (t->atomic.state == ATOMIC_ORDERED)
+			return cmpxchg_failed(t, tr->error);
+		return t->touch == TOUCH_ORDERED ? touch_failed(t) : serve_batch_failure(t, tr);
 	case PLAT_TRAP_DIED:
 		return serve_died(t, tr);
 	}

@@ -166,6 +166,7 @@ struct task {
 		enum { ATOMIC_NONE, ATOMIC_ORDERED, ATOMIC_DONE } state;
 		int result;
 	} atomic;
+	enum { TOUCH_UNDECIDED, TOUCH_ORDERED, TOUCH_SETTLED } touch; /* task_touch() */
 	void (*kick_fn)(struct task *t); /* what the KICK asked for by kick_after does */
 	struct task *cloning;		/* one reference: child of the batch under way */
 	int cloning_pidfd;		/* fd to be closed if that fails, or -1 */
@@ -287,6 +288,14 @@ void kernel_kill_all(struct kernel *k, bool spare_init);
 long task_cmpxchg(struct task *t, uint64_t addr, uint32_t expected, uint32_t desired);
 /* Did one come back? Then *out is 0, -LX_EAGAIN (the word differed) or -LX_EFAULT. Once. */
 bool task_cmpxchg_result(struct task *t, int *out);
+
+struct uio;
+/* For handlers about to write up to `most` bytes to u's guest memory: while a memory limit is
+ * near, the calling thread itself touches it first. (When the limit is hit by a write of the
+ * sentry's, the host's OOM killer cannot free the victim that is being written to, and goes on
+ * to the next.) 0: go on. -LX_ERAN: pass it on, before anything was consumed; the handler is
+ * run again from the top. Decided once per call. Kernel lock held. */
+long task_touch(struct task *t, const struct uio *u, uint64_t most);
 /* For handlers: have the calling thread do cmd last thing before the guest goes on. If the
  * host refuses, its error is the call's result. Pass on what is returned (0). */
 long task_do_last(struct task *t, struct plat_cmd cmd);

@@ -24,6 +24,7 @@
 #define SOL_SOCKET_ 1
 #define SCM_RIGHTS_ 1
 #define FUTEX_WAIT_ 0
+#define O_WRONLY_ 1
 
 extern char stub_base[] __attribute__((visibility("hidden")));
 void stub_zygote(void);
@@ -189,6 +190,21 @@ __asm__(".globl stub_child\n"
 	"call new_thread\n\t"
 	"ud2\n");
 
+/* Guests stand before the zygote for the host's OOM killer: it is only this process that
+ * takes more on itself. Before there is anything of the guest's in it. */
+static void zygote_child_oom(const struct stub_config *cf)
+{
+	long fd = cf->oom_len ? sys6(SYS_openat, cf->proc, (long)"self/oom_score_adj",
+				     O_WRONLY_, 0, 0, 0)
+			      : -1;
+
+	if (fd >= 0) {
+		sys6(SYS_write, fd, (long)cf->oom, cf->oom_len, 0, 0, 0);
+		sys6(SYS_close, fd, 0, 0, 0, 0, 0);
+	}
+	sys6(SYS_close, cf->proc, 0, 0, 0, 0, 0);
+}
+
 /* A fresh address space: map the slots, take on the filter, report. */
 __attribute__((noreturn)) static void zygote_child(const struct stub_spawn *req, int chunk_fd,
 						   int pipe_fd)
@@ -213,6 +229,7 @@ __attribute__((noreturn)) static void zygote_child(const struct stub_spawn *req,
 	sys6(SYS_madvise, (long)req->chunk, STUB_CHUNK_SIZE, MADV_DONTFORK_, 0, 0, 0);
 	sys6(SYS_close, chunk_fd, 0, 0, 0, 0, 0);
 	sys6(SYS_close, cf->sock, 0, 0, 0, 0, 0);
+	zygote_child_oom(cf);
 	sys6(SYS_sigaltstack, (long)&ss, 0, 0, 0, 0, 0);
 	s->token = req->token;
 	r = sys6(SYS_seccomp, SECCOMP_SET_MODE_FILTER, cf->filter_flags, (long)&prog, 0, 0, 0);
