@@ -95,6 +95,41 @@ int op_walk(struct server *s, const struct gofer_walk_req *q, struct gofer_walk_
 	return 0;
 }
 
+int op_lookups(struct server *s, const struct gofer_lookups_req *q, struct gofer_lookups_rep *p,
+	       int *out_fd)
+{
+	struct gofer_dec names = { q->names.p, q->names.p + q->names.len, false };
+	struct gofer_enc e = { s->scratch, s->scratch + sizeof(s->scratch), false };
+	struct node *at = node_of(s, q->dir);
+
+	(void)out_fd;
+	if (!at)
+		return -EBADF;
+	if (q->count == 0 || q->count > GOFER_WALK_MAX)
+		return -EPROTO;
+	if (!S_ISDIR(at->mode))
+		return -ENOTDIR;
+	for (; p->count < q->count; p->count++) {
+		struct gofer_walked w = { .node = 0 };
+		struct gofer_name name;
+		int err;
+
+		gofer_get_name(&names, &name);
+		err = names.bad ? -EPROTO : walk_step(s, at, name.name, &w);
+		if (err == -EPROTO && p->count == 0)
+			return err;
+		if (p->count == 0)
+			p->err = err;
+		else if (err == -ENFILE || err == -EMFILE || err == -ENOMEM || err == -EPROTO)
+			break;
+		if (err)
+			w = (struct gofer_walked){ .node = 0 };
+		gofer_put_walked(&e, &w);
+	}
+	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
+	return 0;
+}
+
 /* Is c.name in at still c.node? Its attributes go into e. NULL: no. */
 static struct node *check_name(struct server *s, const struct node *at,
 			       const struct gofer_check *c, struct gofer_enc *e)

@@ -133,7 +133,8 @@ struct unotify {
 	struct list newborn;	/* [mu] threads in TH_NEW */
 	struct list free_chunks; /* [mu] */
 	unsigned nfree_chunks;
-	struct list listener_queue; /* [mu] */
+	struct list listener_queue; /* [mu] nqueued of them */
+	unsigned nqueued;
 	pthread_cond_t work;	/* with mu.m: a listener waits, or stopping */
 	unsigned idle_workers, nworkers; /* [mu] */
 	bool stopping, stopped;	/* [mu] */

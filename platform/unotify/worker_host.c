@@ -629,6 +629,7 @@ static void *worker_main(void *arg)
 		if (!list_empty(&u->listener_queue)) {
 			l = list_first(&u->listener_queue, struct listener, queue_link);
 			list_del_init(&l->queue_link);
+			u->nqueued--;
 			mutex_unlock(&u->mu);
 			serve(l);
 			newborn_sweep(u, l);
@@ -666,7 +667,8 @@ static int workers_serve(struct unotify *u, struct listener *l)
 	refs_get(&l->refs);
 	mutex_lock(&u->mu);
 	list_push_back(&u->listener_queue, &l->queue_link);
-	spawn = u->idle_workers == 0;
+	/* Each idle worker, also one that is just waking up, takes one. */
+	spawn = ++u->nqueued > u->idle_workers;
 	if (spawn)
 		u->nworkers++;
 	mutex_unlock(&u->mu);
@@ -683,10 +685,18 @@ static int workers_serve(struct unotify *u, struct listener *l)
 		return 0;
 	mutex_lock(&u->mu);
 	u->nworkers--;
-	list_del_init(&l->queue_link);
+	/* Another one may have come free and taken it. */
+	if (!list_empty(&l->queue_link)) {
+		list_del_init(&l->queue_link);
+		u->nqueued--;
+		err = -EAGAIN;
+	} else {
+		err = 0;
+	}
 	mutex_unlock(&u->mu);
-	listener_put(l);
-	return -EAGAIN;
+	if (err)
+		listener_put(l);
+	return err;
 }
 
 int workers_adopt(struct unotify *u, struct listener *l, struct plat_thread *th)

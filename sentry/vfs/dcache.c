@@ -127,6 +127,16 @@ struct dentry *dcache_find(struct dentry *parent, const char *name, unsigned len
 	return NULL;
 }
 
+bool dcache_has(const struct dentry *parent, const char *name, unsigned len, uint32_t hash)
+{
+	struct dentry *d = dc.nbuckets ? dc.buckets[bucket_of(parent, hash)] : NULL;
+
+	while (d && (d->hash != hash || d->parent != parent || d->name_len != len ||
+		     memcmp(d->name, name, len) != 0))
+		d = link_of(d)->hnext;
+	return d != NULL;
+}
+
 /* The name that was allocated with the entry (rename may give it another). */
 static char *own_name(struct dentry *d)
 {

@@ -214,10 +214,29 @@ struct chain_walk {
 	int err;
 };
 
+/* What ->lookup_ahead() found beside the name asked for; the names are good until the next
+ * operation on the directory. */
+#define LOOKUP_MORE_MAX 48
+struct lookup_more {
+	/* Is this name in the cache already? parent: whose. */
+	bool (*cached)(struct dentry *parent, const char *name, unsigned len);
+	struct dentry *parent;
+	unsigned n;
+	struct {
+		const char *name; /* len bytes */
+		unsigned len;
+		struct inode *inode; /* one reference */
+	} e[LOOKUP_MORE_MAX];
+};
+
 struct inode_ops {
 	/* Directory operations; dir is locked by the kernel lock. On success *out has one
 	 * reference. lookup gives -LX_ENOENT for a missing name. */
 	int (*lookup)(struct inode *dir, const char *name, struct inode **out);
+	/* Optional, instead of lookup: with it come entries that are likely to be asked for
+	 * next (m->n, also when it fails). */
+	int (*lookup_ahead)(struct inode *dir, const char *name, struct inode **out,
+			    struct lookup_more *m);
 	/* Optional: resolve several components at once (no symlink following, no "..");
 	 * out[i] referenced for i < *count; *count < n: out stops there, and *err says why
 	 * (-LX_ENOENT: that name is missing; 0: stop at a non-directory). */

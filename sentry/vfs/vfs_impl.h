@@ -37,6 +37,8 @@ static inline uint32_t name_hash(const char *name, unsigned len)
 	return h;
 }
 
+/* Is there an entry, negative ones too? It is not used by this. */
+bool dcache_has(const struct dentry *parent, const char *name, unsigned len, uint32_t hash);
 /* A cached entry (positive or negative), counted, or NULL. */
 struct dentry *dcache_find(struct dentry *parent, const char *name, unsigned len, uint32_t hash);
 /* A new entry with one reference, not in the table; takes its own references on parent

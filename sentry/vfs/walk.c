@@ -280,6 +280,27 @@ static bool still_valid(struct dentry *d, const char *rest)
 	return valid;
 }
 
+static bool is_cached(struct dentry *parent, const char *name, unsigned len)
+{
+	return dcache_has(parent, name, len, name_hash(name, len));
+}
+
+/* ->lookup_ahead(), and what it brought into the cache. */
+static int lookup_ahead(struct dentry *parent, const char *name, struct inode **out)
+{
+	struct lookup_more m = { .cached = is_cached, .parent = parent, .n = 0 };
+	int err = parent->inode->ops->lookup_ahead(parent->inode, name, out, &m);
+
+	for (unsigned i = 0; i < m.n; i++) {
+		struct dentry *d = enter(parent, m.e[i].name, m.e[i].len,
+					 name_hash(m.e[i].name, m.e[i].len), m.e[i].inode);
+
+		if (d)
+			dentry_put(d);
+	}
+	return err;
+}
+
 /* The file system has the last word on every name (proc): keep the entry only when it
  * is still the same object. */
 static int lookup_uncached(struct dentry *parent, const char *name, unsigned len, uint32_t hash,
@@ -291,7 +312,8 @@ static int lookup_uncached(struct dentry *parent, const char *name, unsigned len
 
 	memcpy(tmp, name, len);
 	tmp[len] = '\0';
-	err = dir->ops->lookup(dir, tmp, &inode);
+	err = dir->ops->lookup_ahead && !old ? lookup_ahead(parent, tmp, &inode)
+					     : dir->ops->lookup(dir, tmp, &inode);
 	if (!err && old && old->inode == inode) {
 		inode_put(inode);
 		*out = old;

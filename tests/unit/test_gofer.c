@@ -239,6 +239,31 @@ static void finish(void)
 }
 
 /* One step, as the path walk makes it. */
+static bool is_cached(struct dentry *parent, const char *name, unsigned len)
+{
+	return dcache_has(parent, name, len, name_hash(name, len));
+}
+
+/* As the VFS does: what comes along goes into the cache. */
+static int look(struct dentry *parent, const char *name, struct inode **i)
+{
+	struct lookup_more m = { .cached = is_cached, .parent = parent };
+	int err;
+
+	if (!parent->inode->ops->lookup_ahead)
+		return parent->inode->ops->lookup(parent->inode, name, i);
+	err = parent->inode->ops->lookup_ahead(parent->inode, name, i, &m);
+	for (unsigned n = 0; n < m.n; n++) {
+		struct dentry *d = dentry_new(parent, m.e[n].name, m.e[n].len,
+					      name_hash(m.e[n].name, m.e[n].len), m.e[n].inode);
+
+		inode_put(m.e[n].inode);
+		dcache_insert(d);
+		dentry_put(d);
+	}
+	return err;
+}
+
 static int step(struct dentry *parent, const char *name, struct dentry **out)
 {
 	unsigned len = (unsigned)strlen(name);
@@ -255,7 +280,7 @@ static int step(struct dentry *parent, const char *name, struct dentry **out)
 	}
 	if (*out)
 		return 0;
-	err = parent->inode->ops->lookup(parent->inode, name, &i);
+	err = look(parent, name, &i);
 	if (err)
 		return err;
 	*out = dentry_new(parent, name, len, hash, i);
@@ -741,6 +766,81 @@ Test(gofer, directory)
 	finish();
 }
 
+/* Look at prefix0, prefix1 … of n, in a scattered order; how many requests that took. */
+static uint32_t look_at_all(const char *prefix, unsigned n)
+{
+	char name[64];
+
+	requests();
+	for (unsigned i = 0; i < n; i++) {
+		struct dentry *d;
+
+		snprintf(name, sizeof(name), "%s%u", prefix, i * 37 % n);
+		d = must(name);
+		same_as_host(d, name);
+		dentry_put(d);
+	}
+	return requests();
+}
+
+Test(gofer, lookups_ahead)
+{
+	struct dentry *dir, *d;
+	struct file *f;
+	char name[64];
+	uint64_t sum;
+
+	mkdir(host("tree"), 0755);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "tree/d%u", i);
+		mkdir(host(name), 0700 + i % 64);
+		snprintf(name, sizeof(name), "tree/f%u", i);
+		put_file(name, name);
+	}
+	dir = must("tree");
+	f = open_entry(dir, FMODE_READ, 0);
+	list(f, 100, &sum);
+	/* Who only looks at directories gets no files. */
+	cr_expect_lt(look_at_all("tree/d", 200), 20);
+	cr_expect_eq(dcache_count(), 201, "%u", dcache_count());
+	cr_expect_lt(look_at_all("tree/f", 200), 40);
+	/* What has gone behind our back is left out; the one that is asked for is missing. */
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "tree/g%u", i);
+		put_file(name, "");
+	}
+	dcache_shrink(0);
+	gofer_listing_drop(gofer_i(dir->inode));
+	list(f, 100, &sum);
+	for (unsigned i = 1; i < 60; i += 2) {
+		snprintf(name, sizeof(name), "tree/g%u", i);
+		unlink(host(name));
+	}
+	for (unsigned i = 0; i < 60; i++) {
+		snprintf(name, sizeof(name), "tree/g%u", i);
+		cr_expect_eq(find(name, &d), i % 2 ? -LX_ENOENT : 0, "%s", name);
+		if (!(i % 2))
+			dentry_put(d);
+	}
+	file_put(f);
+	dentry_put(dir);
+	finish();
+}
+
+/* Many misses in a directory that nobody has listed: it is listed then. */
+Test(gofer, lookups_ahead_unlisted)
+{
+	char name[64];
+
+	mkdir(host("tree"), 0755);
+	for (unsigned i = 0; i < 200; i++) {
+		snprintf(name, sizeof(name), "tree/f%u", i);
+		put_file(name, "x");
+	}
+	cr_expect_lt(look_at_all("tree/f", 200), 40);
+	finish();
+}
+
 Test(gofer, statfs)
 {
 	struct lx_statfs s;
@@ -846,6 +946,30 @@ static void start_small(void)
 	start(false, false, 400);
 }
 TestSuite(gofer_small, .init = start_small, .timeout = 30);
+
+/* More come along than there is room for. */
+Test(gofer_small, lookups_ahead_make_room)
+{
+	struct dentry *dir;
+	struct file *f;
+	uint64_t sum;
+	char name[32];
+
+	mkdir(host("tree"), 0755);
+	for (unsigned i = 0; i < 2000; i++) {
+		snprintf(name, sizeof(name), "tree/f%u", i);
+		put_file(name, "x");
+	}
+	dcache_set_limit(65536);
+	dir = must("tree");
+	f = open_entry(dir, FMODE_READ, 0);
+	list(f, 1000, &sum);
+	look_at_all("tree/f", 2000);
+	look_at_all("tree/f", 2000);
+	file_put(f);
+	dentry_put(dir);
+	finish();
+}
 
 Test(gofer_small, entries_make_room)
 {

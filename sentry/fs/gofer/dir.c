@@ -28,6 +28,7 @@ void gofer_listing_drop(struct gofer_inode *gi)
 	gofer_s(&gi->i)->listing_size -= listing_size(gi->listing);
 	listing_put(gi->listing);
 	gi->listing = NULL;
+	gi->ahead.at = 0;
 }
 
 static int listing_add(struct gofer_listing *l, const struct gofer_dirent *de)
@@ -136,6 +137,14 @@ static int listing_get(struct gofer_inode *gi, struct gofer_listing **out)
 	refs_get(&gi->listing->refs);
 	g->listing_size += listing_size(*out);
 	return 0;
+}
+
+void gofer_listing_want(struct gofer_inode *gi)
+{
+	struct gofer_listing *l;
+
+	if (listing_get(gi, &l) == 0)
+		listing_put(l);
 }
 
 static int gofer_readdir(struct file *f, struct dir_ctx *c)

@@ -102,6 +102,11 @@ struct gofer_inode {
 	char *target;		/* symlink, once read */
 	struct gofer_fd *ro, *rw;
 	struct gofer_listing *listing;
+	struct {		/* a directory's lookups so far: ahead.c */
+		uint32_t at;	/* where in the listing the next ones begin */
+		uint16_t misses;
+		bool others;	/* not only of directories */
+	} ahead;
 };
 
 static inline struct gofer_inode *gofer_i(struct inode *i)
@@ -204,6 +209,10 @@ int gofer_tmpfile(struct inode *dir, uint32_t mode, uint32_t uid, uint32_t gid,
 		  struct inode **out);
 int gofer_readlink(struct inode *i, char *buf, size_t size);
 
+/* ahead.c */
+int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
+		       struct lookup_more *m);
+
 /* attr.c */
 /* Bring the cached attributes up to date (a host call or a request when they may differ). */
 int gofer_refresh(struct gofer_inode *gi);
@@ -240,5 +249,7 @@ int gofer_open(struct inode *i, const struct path *path, uint32_t fmode, uint32_
 	       struct file **out);
 extern const struct file_ops gofer_file_ops, gofer_dir_ops;
 void gofer_listing_drop(struct gofer_inode *gi);
+/* Exclusive mode: have the directory's listing kept, as far as there is room. */
+void gofer_listing_want(struct gofer_inode *gi);
 
 #endif

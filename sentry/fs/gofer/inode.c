@@ -143,7 +143,8 @@ bool gofer_owns(const struct inode *i)
 	.getxattr = gofer_getxattr, .setxattr = gofer_setxattr,                            \
 	.listxattr = gofer_listxattr, .removexattr = gofer_removexattr, .free = gofer_free
 
-const struct inode_ops gofer_iops_exclusive = { GOFER_COMMON_OPS };
+const struct inode_ops gofer_iops_exclusive = { GOFER_COMMON_OPS,
+						.lookup_ahead = gofer_lookup_ahead };
 const struct inode_ops gofer_iops_shared = { GOFER_COMMON_OPS,
 					     .revalidate_chain = gofer_revalidate,
 					     .revalidate_walk = gofer_revalidate_walk };
