@@ -1,7 +1,9 @@
 /* Platform conformance: small pieces of guest code run directly on a backend, with
  * this program as the kernel. Prints a line per case and "N passed, N failed". */
+#include <dirent.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -447,6 +449,70 @@ static bool t_many_threads(struct plat *p)
 }
 
 /* A call from the wrong place (rt_sigreturn by the guest itself) is a trap. */
+/* All threads of this process on one CPU, or wherever they like. */
+static void one_cpu(bool on)
+{
+	DIR *d = opendir("/proc/self/task");
+	struct dirent *e;
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	for (int i = 0; i < (on ? 1 : CPU_SETSIZE); i++)
+		CPU_SET(i, &set);
+	while (d && (e = readdir(d)))
+		if (e->d_name[0] != '.')
+			sched_setaffinity(atoi(e->d_name), sizeof(set), &set);
+	if (d)
+		closedir(d);
+}
+
+static void busy_wait(long ms)
+{
+	struct timespec a, now;
+
+	clock_gettime(CLOCK_MONOTONIC, &a);
+	do
+		clock_gettime(CLOCK_MONOTONIC, &now);
+	while ((now.tv_sec - a.tv_sec) * 1000 + (now.tv_nsec - a.tv_nsec) / 1000000 < ms);
+}
+
+/* Four address spaces while the idle workers cannot wake up, because this thread keeps
+ * their CPU: all four are served afterwards. */
+static bool t_late_workers(struct plat *p)
+{
+	struct sched_param prio = { .sched_priority = 1 };
+	struct ctx *c[4];
+	struct plat_trap t;
+	bool ok = true;
+
+	for (int round = 0; round < 2; round++) {
+		/* The second round finds idle workers. */
+		one_cpu(true);
+		if (sched_setscheduler(0, SCHED_FIFO | SCHED_RESET_ON_FORK, &prio) < 0)
+			printf("  no SCHED_FIFO: only as it happens\n");
+		for (int i = 0; i < 4; i++) {
+			c[i] = ctx_new();
+			CHECK(plat_as_new(p, c[i], &c[i]->as, &c[i]->th) == 0);
+			busy_wait(5);
+		}
+		prio.sched_priority = 0;
+		sched_setscheduler(0, SCHED_OTHER, &prio);
+		prio.sched_priority = 1;
+		one_cpu(false);
+		for (int i = 0; i < 4; i++) {
+			struct plat_batch b = { 0 };
+
+			plat_batch_add(&b, (struct plat_cmd){ .op = PLAT_CMD_MUNMAP, .a = { 1, 1 } });
+			plat_resume(c[i]->th, &b);
+			CHECK(next(c[i], &t) && t.kind == PLAT_TRAP_BATCH);
+		}
+		for (int i = 0; i < 4; i++)
+			drop(c[i]);
+		nanosleep(&(struct timespec){ .tv_nsec = 100000000 }, NULL);
+	}
+	return ok;
+}
+
 static bool t_wrong_call(struct plat *p)
 {
 	struct ctx *c = boot(p, code_wrongcall, LEN(code_wrongcall));
@@ -699,7 +765,8 @@ static const struct {
 	{ "syscall", t_syscall, false }, { "fault", t_fault, false }, { "divide", t_div, false },
 	{ "int80", t_int80, false }, { "kick", t_kick, false }, { "fpu", t_fpu, true }, { "memory", t_memory, false },
 	{ "lend_fd", t_lend_fd, false }, { "cmpxchg", t_cmpxchg, true }, { "fork", t_fork, false }, { "thread", t_thread, false },
-	{ "many_threads", t_many_threads, false }, { "wrong_call", t_wrong_call, false }, { "died", t_died, true },
+	{ "many_threads", t_many_threads, false }, { "late_workers", t_late_workers, true },
+	{ "wrong_call", t_wrong_call, false }, { "died", t_died, true },
 	{ "storm", t_storm, false }, { "partial", t_partial, true },
 	{ "partial_kick", t_partial_kick, true }, { "kick_storm", t_kick_storm, true },
 	{ "crowd", t_crowd, true }, { "crowd_dies", t_crowd_dies, true },
