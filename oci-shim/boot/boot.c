@@ -20,6 +20,7 @@
 #include "sentry/control/container.h"
 #include "sentry/fs/proc/hostinfo.h"
 #include "sentry/kernel.h"
+#include "sentry/mm/pressure.h"
 #include "sentry/task/task.h"
 #include "syscalls/table.h"
 
@@ -43,7 +44,7 @@ __attribute__((noreturn)) static void fail(struct boot_state *b, const struct oe
 
 static void close_inherited(const struct launch *l, int proxy, int gofer, int report)
 {
-	int keep[CONTROL_MAX_FDS + 16 + 3 * MEM_WATCH_MAX];
+	int keep[CONTROL_MAX_FDS + 16 + 3 * CGROUP_WATCH_MAX];
 	unsigned n = 0;
 
 	keep[n++] = proxy;
@@ -87,6 +88,15 @@ static void make_platform(struct boot_state *b)
 	fail(b, &e);
 }
 
+static void watch_memory(const struct launch *l)
+{
+	struct mem_watch w[CGROUP_WATCH_MAX];
+
+	for (unsigned i = 0; i < l->nmem; i++)
+		w[i] = (struct mem_watch){ l->mem[i].limit, l->mem[i].usage, l->mem[i].stat };
+	mem_watch_init(w, l->nmem);
+}
+
 static void make_kernel(struct boot_state *b, int control_fd, int proxy, pid_t proxy_pid)
 {
 	const struct launch *l = b->l;
@@ -108,7 +118,7 @@ static void make_kernel(struct boot_state *b, int control_fd, int proxy, pid_t p
 	struct oerr e = { 0 };
 	int r;
 
-	mem_watch_init(l->mem, l->nmem);
+	watch_memory(l);
 	krandom(kp.rng_seed, sizeof(kp.rng_seed));
 	host_cpus();
 	r = kernel_new(&kp, b->plat, &b->k);

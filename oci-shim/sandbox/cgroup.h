@@ -4,7 +4,6 @@
 #define OCI_SHIM_SANDBOX_CGROUP_H
 
 #include "oci-shim/state/state.h"
-#include "sentry/mm/pressure.h"
 
 #define CGROUP_MAX_HIERARCHIES 16
 
@@ -25,10 +24,15 @@ void cgroup_open(const struct state *st, struct cgroup *cg);
  * grace period in the kernel, moving another process does (20 ms). 0 or -errno. */
 int cgroup_join(const struct cgroup *cg);
 void cgroup_close(struct cgroup *cg);
+/* Files of a cgroup with a memory limit, open for reading. */
+struct cgroup_watch {
+	int limit, usage, stat;
+};
+#define CGROUP_WATCH_MAX 3
 /* Open what tells how near this process is to the memory limits of the cgroup that it is in
- * and of those above that have one (the nearest MEM_WATCH_MAX). How many. */
-unsigned cgroup_memory_watch(struct mem_watch *out);
-void mem_watch_close(const struct mem_watch *w, unsigned n);
+ * and of those above that have one (the nearest CGROUP_WATCH_MAX). How many. */
+unsigned cgroup_memory_watch(struct cgroup_watch *out);
+void cgroup_watch_close(const struct cgroup_watch *w, unsigned n);
 /* Remove what st records; waits for processes on their way out. */
 int cgroup_remove(struct state *st, struct oerr *e);
 /* SIGKILL everything in them (cgroup.kill, else one by one). */

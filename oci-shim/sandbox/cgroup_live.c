@@ -153,7 +153,7 @@ void cgroup_read_stats(const struct state *st, struct cgroup_stats *s)
 
 /* ---- for the sentry ---- */
 
-static bool watch_dir(const struct hierarchy *h, const char *rel, struct mem_watch *w)
+static bool watch_dir(const struct hierarchy *h, const char *rel, struct cgroup_watch *w)
 {
 	static const char *const v1[] = { "memory.limit_in_bytes", "memory.usage_in_bytes" };
 	static const char *const v2[] = { "memory.max", "memory.current" };
@@ -172,18 +172,18 @@ static bool watch_dir(const struct hierarchy *h, const char *rel, struct mem_wat
 			return false;
 		}
 	}
-	*w = (struct mem_watch){ fd[0], fd[1], fd[2] };
+	*w = (struct cgroup_watch){ fd[0], fd[1], fd[2] };
 	return true;
 }
 
-static bool has_limit(const struct mem_watch *w)
+static bool has_limit(const struct cgroup_watch *w)
 {
 	char b[32] = "";
 
 	return pread(w->limit, b, sizeof(b) - 1, 0) > 0 && amount(b) < 1ULL << 60;
 }
 
-unsigned cgroup_memory_watch(struct mem_watch *out)
+unsigned cgroup_memory_watch(struct cgroup_watch *out)
 {
 	struct hierarchy h[CGROUP_MAX_HIERARCHIES];
 	unsigned n = hierarchies(h, CGROUP_MAX_HIERARCHIES), found = 0;
@@ -195,12 +195,12 @@ unsigned cgroup_memory_watch(struct mem_watch *out)
 		if (!h[i].v2 && !strstr(h[i].controllers, ",memory,"))
 			continue;
 		/* The own one even without a limit: it can get one later. */
-		for (; found < MEM_WATCH_MAX; own = false) {
+		for (; found < CGROUP_WATCH_MAX; own = false) {
 			if (watch_dir(&h[i], h[i].self, &out[found])) {
 				if (own || has_limit(&out[found]))
 					found++;
 				else
-					mem_watch_close(&out[found], 1);
+					cgroup_watch_close(&out[found], 1);
 			}
 			slash = strrchr(h[i].self, '/');
 			if (!slash || !h[i].self[1])
@@ -211,7 +211,7 @@ unsigned cgroup_memory_watch(struct mem_watch *out)
 	return found;
 }
 
-void mem_watch_close(const struct mem_watch *w, unsigned n)
+void cgroup_watch_close(const struct cgroup_watch *w, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
 		close(w[i].limit);

@@ -30,7 +30,7 @@ struct launch {
 	int strace_fd;		/* where --strace lines go, or -1 */
 	int crash_fd;		/* the sentry's socket to the crash reporter, or -1; set by the
 				 * proxy */
-	struct mem_watch mem[MEM_WATCH_MAX]; /* for the sentry; set by the proxy */
+	struct cgroup_watch mem[CGROUP_WATCH_MAX]; /* for the sentry; set by the proxy */
 	unsigned nmem;
 	uid_t outer_uid;	/* whom root in the sentry's user namespace stands for */
 	gid_t outer_gid;

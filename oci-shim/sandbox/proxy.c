@@ -367,7 +367,7 @@ static void make_children(struct launch *l, struct proxy *p)
 	}
 	if (l->crash_fd >= 0)
 		close(l->crash_fd);
-	mem_watch_close(l->mem, l->nmem);
+	cgroup_watch_close(l->mem, l->nmem);
 	if (oom[0])
 		write_file("/proc/self/oom_score_adj", oom);
 	close(ctl[1]);
