@@ -1,11 +1,21 @@
 /* Changing attributes; extended attributes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/xattr.h>
 #include <unistd.h>
 
 #include "gofer/server/server_impl.h"
+
+/* Linux 6.13, and so not in every header. */
+#ifndef SYS_setxattrat
+#define SYS_setxattrat 463
+#define SYS_getxattrat 464
+#define SYS_listxattrat 465
+#define SYS_removexattrat 466
+#endif
 
 /* ---- setattr ---- */
 
@@ -72,11 +82,13 @@ int op_setattr(struct server *s, const struct gofer_setattr_req *q,
 
 /* ---- extended attributes ---- */
 
-/* Only what a guest may know of: not the host's security labels and ACLs. */
+/* Only what a guest may know of: not the host's security labels. */
 static bool xattr_name_ok(const char *name)
 {
 	return !strncmp(name, "user.", 5) || !strncmp(name, "trusted.", 8) ||
-	       !strcmp(name, "security.capability");
+	       !strcmp(name, "security.capability") ||
+	       !strcmp(name, "system.posix_acl_access") ||
+	       !strcmp(name, "system.posix_acl_default");
 }
 
 static int xattr_node(struct server *s, uint32_t id, const struct gofer_str *name, bool change,
@@ -96,43 +108,110 @@ static int xattr_node(struct server *s, uint32_t id, const struct gofer_str *nam
 	return 0;
 }
 
-/* xattr calls want an open descriptor, which only regular files and directories can have
- * (the *xattrat calls refuse O_PATH descriptors as well). Others have no attributes that a
- * guest could set. */
-static int xattr_fd(struct server *s, const struct node *n)
+struct xattr_at {
+	uint64_t value;
+	uint32_t size, flags;
+};
+
+enum xattr_what { XATTR_SET, XATTR_GET, XATTR_LIST, XATTR_REMOVE };
+struct xattr_call {
+	enum xattr_what what;
+	const char *name;
+	void *buf;
+	size_t size;
+	uint32_t flags;
+};
+
+/* By our own /proc/self/fd, whose links lead to files of any kind, also deleted ones.
+ * -ENOSYS: the host cannot. */
+static long xattr_by_link(struct server *s, const struct node *n, const struct xattr_call *c)
+{
+	struct xattr_at a = { (uintptr_t)c->buf, (uint32_t)c->size, c->flags };
+	char link[16];
+	long r = -1;
+
+	if (s->fds_dir < 0 || s->no_xattrat)
+		return -ENOSYS;
+	snprintf(link, sizeof(link), "%d", n->fd);
+	switch (c->what) {
+	case XATTR_SET:
+		r = syscall(SYS_setxattrat, s->fds_dir, link, 0, c->name, &a, sizeof(a));
+		break;
+	case XATTR_GET:
+		r = syscall(SYS_getxattrat, s->fds_dir, link, 0, c->name, &a, sizeof(a));
+		break;
+	case XATTR_LIST:
+		r = syscall(SYS_listxattrat, s->fds_dir, link, 0, c->buf, c->size);
+		break;
+	case XATTR_REMOVE:
+		r = syscall(SYS_removexattrat, s->fds_dir, link, 0, c->name);
+		break;
+	}
+	if (r < 0 && errno == ENOSYS)
+		s->no_xattrat = true;
+	return r < 0 ? -errno : r;
+}
+
+/* An open descriptor, which only regular files and directories can have; others have no
+ * attributes then. */
+static long xattr_by_fd(struct server *s, const struct node *n, const struct xattr_call *c)
 {
 	int fd = node_open(s, n, O_RDONLY, NULL, NULL);
+	long r = -1;
 
-	return fd == -ENXIO ? -EOPNOTSUPP : fd;
+	if (fd < 0)
+		return fd == -ENXIO ? -EOPNOTSUPP : fd;
+	switch (c->what) {
+	case XATTR_SET:
+		r = fsetxattr(fd, c->name, c->buf, c->size, (int)c->flags);
+		break;
+	case XATTR_GET:
+		r = fgetxattr(fd, c->name, c->buf, c->size);
+		break;
+	case XATTR_LIST:
+		r = flistxattr(fd, c->buf, c->size);
+		break;
+	case XATTR_REMOVE:
+		r = fremovexattr(fd, c->name);
+		break;
+	}
+	r = r < 0 ? -errno : r;
+	close(fd);
+	return r;
+}
+
+static long xattr_call(struct server *s, const struct node *n, const struct xattr_call *c)
+{
+	long r = xattr_by_link(s, n, c);
+
+	return r == -ENOSYS ? xattr_by_fd(s, n, c) : r;
 }
 
 int op_getxattr(struct server *s, const struct gofer_getxattr_req *q,
 		struct gofer_getxattr_rep *p, int *out_fd)
 {
+	struct xattr_call get = { XATTR_GET, q->name.p, s->scratch, GOFER_XATTR_MAX, 0 };
+	struct xattr_call list = { .what = XATTR_LIST };
 	struct node *n;
-	ssize_t r;
-	int err, fd;
+	long r;
+	int err;
 
 	(void)out_fd;
 	err = xattr_node(s, q->node, &q->name, false, &n);
 	if (err)
 		return err;
-	fd = xattr_fd(s, n);
-	if (fd == -EOPNOTSUPP) {
+	r = xattr_call(s, n, &get);
+	if (r == -EOPNOTSUPP && !S_ISREG(n->mode) && !S_ISDIR(n->mode)) {
 		p->missing = p->none = 1;
 		return 0;
 	}
-	if (fd < 0)
-		return fd;
-	r = fgetxattr(fd, q->name.p, s->scratch, GOFER_XATTR_MAX);
-	err = r < 0 ? -errno : 0;
-	if (err == -ENODATA) {
+	if (r == -ENODATA) {
 		p->missing = 1;
-		p->none = flistxattr(fd, NULL, 0) == 0;
+		p->none = xattr_call(s, n, &list) == 0;
+		return 0;
 	}
-	close(fd);
-	if (err)
-		return err == -ENODATA ? 0 : err;
+	if (r < 0)
+		return (int)r;
 	p->value = (struct gofer_bytes){ s->scratch, (uint32_t)r };
 	return 0;
 }
@@ -140,8 +219,9 @@ int op_getxattr(struct server *s, const struct gofer_getxattr_req *q,
 int op_setxattr(struct server *s, const struct gofer_setxattr_req *q,
 		struct gofer_setxattr_rep *p, int *out_fd)
 {
+	struct xattr_call c = { XATTR_SET, q->name.p, s->scratch, q->value.len, q->flags };
 	struct node *n;
-	int err, fd;
+	int err;
 
 	(void)out_fd;
 	(void)p;
@@ -150,35 +230,27 @@ int op_setxattr(struct server *s, const struct gofer_setxattr_req *q,
 		return err;
 	if (q->value.len > GOFER_XATTR_MAX)
 		return -E2BIG;
-	fd = xattr_fd(s, n);
-	if (fd < 0)
-		return fd;
-	err = fsetxattr(fd, q->name.p, q->value.p, q->value.len, (int)q->flags) < 0 ? -errno : 0;
-	close(fd);
-	return err;
+	memcpy(s->scratch, q->value.p, q->value.len);
+	return (int)xattr_call(s, n, &c);
 }
 
 int op_listxattr(struct server *s, const struct gofer_listxattr_req *q,
 		 struct gofer_listxattr_rep *p, int *out_fd)
 {
+	struct xattr_call c = { XATTR_LIST, NULL, s->scratch, GOFER_XATTR_MAX, 0 };
 	char *list = (char *)s->scratch;
 	size_t kept = 0;
 	struct node *n;
-	ssize_t r;
-	int err, fd;
+	long r;
+	int err;
 
 	(void)out_fd;
 	err = xattr_node(s, q->node, NULL, false, &n);
 	if (err)
 		return err;
-	fd = xattr_fd(s, n);
-	if (fd < 0)
-		return fd;
-	r = flistxattr(fd, list, GOFER_XATTR_MAX);
-	err = r < 0 ? -errno : 0;
-	close(fd);
-	if (err)
-		return err;
+	r = xattr_call(s, n, &c);
+	if (r < 0)
+		return (int)r;
 	for (size_t i = 0; i < (size_t)r;) {
 		size_t len = strnlen(list + i, (size_t)r - i) + 1;
 
@@ -195,18 +267,12 @@ int op_listxattr(struct server *s, const struct gofer_listxattr_req *q,
 int op_removexattr(struct server *s, const struct gofer_removexattr_req *q,
 		   struct gofer_removexattr_rep *p, int *out_fd)
 {
+	struct xattr_call c = { .what = XATTR_REMOVE, .name = q->name.p };
 	struct node *n;
-	int err, fd;
+	int err;
 
 	(void)out_fd;
 	(void)p;
 	err = xattr_node(s, q->node, &q->name, true, &n);
-	if (err)
-		return err;
-	fd = xattr_fd(s, n);
-	if (fd < 0)
-		return fd;
-	err = fremovexattr(fd, q->name.p) < 0 ? -errno : 0;
-	close(fd);
-	return err;
+	return err ? err : (int)xattr_call(s, n, &c);
 }

@@ -49,6 +49,15 @@ struct want {
 	uint32_t mode, uid, gid;
 };
 
+/* The host makes the object with this umask. */
+static void use_umask(struct server *s, uint32_t mask)
+{
+	if (s->umask == (mask & 0777))
+		return;
+	s->umask = mask & 0777;
+	(void)umask(s->umask);
+}
+
 /* chmod of the new object behind the O_PATH descriptor fd. */
 static int chmod_new(struct server *s, const struct node *dir, const char *name, int fd,
 		     uint32_t mode, const struct gofer_attr *a)
@@ -63,10 +72,12 @@ static int chmod_new(struct server *s, const struct node *dir, const char *name,
 }
 
 /* Give the new object behind fd (O_PATH or open) its owner and mode; *a has its
- * attributes before and after. real: fd is not O_PATH. */
+ * attributes before and after. real: fd is not O_PATH. What the umask or a default ACL took
+ * away stays away. */
 static int settle(struct server *s, const struct node *dir, const char *name, int fd, bool real,
 		  const struct want *w, struct gofer_attr *a)
 {
+	uint32_t mode = w->mode & (07000 | a->mode);
 	bool changed = false;
 	int err;
 
@@ -76,11 +87,11 @@ static int settle(struct server *s, const struct node *dir, const char *name, in
 		changed = true;
 	}
 	/* A change of owner drops set-id bits. */
-	if (!S_ISLNK(a->mode) && (changed || (a->mode & 07777) != (w->mode & 07777))) {
+	if (!S_ISLNK(a->mode) && (changed || (a->mode & 07777) != mode)) {
 		if (real)
-			err = fchmod(fd, w->mode & 07777) < 0 ? -errno : 0;
+			err = fchmod(fd, mode) < 0 ? -errno : 0;
 		else
-			err = chmod_new(s, dir, name, fd, w->mode & 07777, a);
+			err = chmod_new(s, dir, name, fd, mode, a);
 		if (err)
 			return err;
 		changed = true;
@@ -166,6 +177,7 @@ int op_create(struct server *s, const struct gofer_create_req *q, struct gofer_c
 		err = check_name(q->name);
 	if (err)
 		return err;
+	use_umask(s, q->umask);
 	if (tmp)
 		*out_fd = open_one(dir->fd, ".", O_TMPFILE | O_RDWR, w.mode);
 	else
@@ -207,6 +219,7 @@ int op_mkdir(struct server *s, const struct gofer_mkdir_req *q, struct gofer_mkd
 		err = check_name(q->name);
 	if (err)
 		return err;
+	use_umask(s, q->umask);
 	if (mkdirat(dir->fd, q->name.p, w.mode) < 0)
 		return -errno;
 	return finish_new(s, dir, q->name.p, S_IFDIR, &w, &p->node, &p->attr, &p->dir);
@@ -228,6 +241,7 @@ int op_mknod(struct server *s, const struct gofer_mknod_req *q, struct gofer_mkn
 		return err;
 	if (type != S_IFIFO && type != S_IFSOCK && type != S_IFCHR && type != S_IFBLK)
 		return -EINVAL;
+	use_umask(s, q->umask);
 	if (mknodat(dir->fd, q->name.p, type | w.mode, q->rdev) < 0)
 		return -errno;
 	return finish_new(s, dir, q->name.p, type, &w, &p->node, &p->attr, &p->dir);

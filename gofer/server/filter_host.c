@@ -24,10 +24,11 @@ static const int allowed[] = {
 	SYS_openat2, SYS_statx, SYS_newfstatat, SYS_fstat, SYS_fstatfs, SYS_readlinkat,
 	SYS_getdents64, SYS_lseek,
 	/* changing */
-	SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat, SYS_renameat2,
+	SYS_umask, SYS_mkdirat, SYS_mknodat, SYS_symlinkat, SYS_linkat, SYS_unlinkat, SYS_renameat2,
 	SYS_fchmod, SYS_fchmodat, 452 /* fchmodat2 */, SYS_fchownat, SYS_utimensat,
 	SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
 	SYS_fgetxattr, SYS_fsetxattr, SYS_flistxattr, SYS_fremovexattr,
+	463, 464, 465, 466, /* setxattrat, getxattrat, listxattrat, removexattrat */
 	/* memory and the end */
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_exit_group, SYS_rt_sigreturn,
 	SYS_restart_syscall,

@@ -47,6 +47,8 @@ struct server {
 	int rx_fd;		/* came with the request; -1: none */
 	int fds_dir;		/* /proc/self/fd, or -1 */
 	uint32_t uid;		/* whose files we make */
+	uint32_t umask;		/* the process's */
+	bool no_xattrat;	/* the host has no getxattrat(2) and so on (before Linux 6.13) */
 	struct export_root *exports;
 	unsigned nexports;
 

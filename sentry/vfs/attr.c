@@ -5,6 +5,7 @@
 
 #include "sentry/cred/cred.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
@@ -81,6 +82,8 @@ static int apply(struct inode *i, const struct iattr *a)
 	if (!i->ops->setattr)
 		return -LX_EPERM;
 	err = i->ops->setattr(i, a);
+	if (!err && (a->valid & IATTR_MODE))
+		err = inode_acl_chmod(i);
 	if (!err)
 		fsnotify(i, change_mask(a), NULL, 0);
 	return err;
@@ -97,6 +100,8 @@ static int apply_at(const struct path *p, const struct iattr *a)
 	err = i->ops->setattr(i, a);
 	if (err == -LX_ESTALE && path_renew(p))
 		err = i->ops->setattr(i, a);
+	if (!err && (a->valid & IATTR_MODE))
+		err = inode_acl_chmod(i);
 	if (!err && fsnotify_marks && a->valid)
 		fsnotify_dentry(p->dentry, change_mask(a));
 	return err;

@@ -4,6 +4,7 @@
 #include "sentry/cred/cred.h"
 #include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
@@ -16,24 +17,61 @@ int dir_may_create(const struct cred *c, const struct path *dir)
 	return c ? inode_permission(c, dir->dentry->inode, MAY_WRITE | MAY_EXEC) : 0;
 }
 
-void new_attrs_for(struct task *t, const struct inode *dir, uint32_t mode, struct new_attrs *out)
+/* The default list of dir, or the umask where there is none. */
+static int inherit(struct task *t, struct inode *dir, struct new_attrs *a)
+{
+	AUTO_PUT(acl) struct acl *dflt = NULL;
+	bool is_dir = LX_S_ISDIR(a->mode);
+	int err;
+
+	if (LX_S_ISLNK(a->mode))
+		return 0;
+	if (dir->sb->umask_below) {
+		a->mode |= t->fs->umask << MODE_UMASK_SHIFT;
+		return 0;
+	}
+	err = inode_acl(dir, ACL_DEFAULT, &dflt);
+	if (err && err != -LX_EOPNOTSUPP)
+		return err;
+	if (!dflt) {
+		a->mode &= ~t->fs->umask;
+		return 0;
+	}
+	err = acl_inherit(dflt, &a->mode, &a->acl[ACL_ACCESS]);
+	if (!err && is_dir)
+		a->acl[ACL_DEFAULT] = take(&dflt);
+	return err;
+}
+
+int new_attrs_for(struct task *t, struct inode *dir, uint32_t mode, struct new_attrs *out)
 {
 	const struct cred *c = t->cred;
-	bool is_dir = LX_S_ISDIR(mode);
 
-	out->mode = mode & ~t->fs->umask;
-	if (LX_S_ISLNK(mode))
-		out->mode = mode;
-	out->uid = c->fsuid;
-	out->gid = c->fsgid;
-	if (!(dir->mode & LX_S_ISGID))
-		return;
-	out->gid = dir->gid;
-	if (is_dir)
-		out->mode |= LX_S_ISGID;
-	else if ((mode & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP) &&
-		 !cred_in_group(c, dir->gid) && !cred_has_cap(c, LX_CAP_FSETID))
-		out->mode &= ~LX_S_ISGID;
+	*out = (struct new_attrs){ .mode = mode, .uid = c->fsuid, .gid = c->fsgid };
+	if (dir->mode & LX_S_ISGID) {
+		out->gid = dir->gid;
+		if (LX_S_ISDIR(mode))
+			out->mode |= LX_S_ISGID;
+		else if ((mode & (LX_S_ISGID | LX_S_IXGRP)) == (LX_S_ISGID | LX_S_IXGRP) &&
+			 !cred_in_group(c, dir->gid) && !cred_has_cap(c, LX_CAP_FSETID))
+			out->mode &= ~LX_S_ISGID;
+	}
+	return inherit(t, dir, out);
+}
+
+int new_attrs_done(struct new_attrs *a, struct inode *i)
+{
+	int err = 0;
+
+	for (int type = ACL_ACCESS; type <= ACL_DEFAULT; type++) {
+		if (!a->acl[type])
+			continue;
+		if (i && !err)
+			err = inode_acl_store(i, type, a->acl[type]);
+		acl_put(a->acl[type]);
+		a->acl[type] = NULL;
+	}
+	return err;
 }
 
 int create_done(const struct path *dir, const char *name, struct inode *i, struct dentry **out)
@@ -87,26 +125,34 @@ static int create_start(struct walk *w, struct task *t, int dfd, const char *pat
 	return 0;
 }
 
+static int make_dir(struct task *t, struct inode *dir, const char *name, uint32_t mode,
+		    struct inode **out, int *acl_err)
+{
+	struct new_attrs a;
+	int err = new_attrs_for(t, dir, LX_S_IFDIR | (mode & (LX_S_IRWXUGO | LX_S_ISVTX)), &a);
+
+	if (err)
+		return err;
+	err = dir->ops->mkdir ? dir->ops->mkdir(dir, name, a.mode, a.uid, a.gid, out) : -LX_EPERM;
+	*acl_err = new_attrs_done(&a, err ? NULL : *out);
+	return err;
+}
+
 int vfs_mkdir(struct task *t, int dfd, const char *path, uint32_t mode)
 {
 	char name[LX_NAME_MAX + 1];
 	struct walk w = { .nbufs = 0 };
-	struct new_attrs a;
-	struct inode *dir, *i;
-	int err = create_start(&w, t, dfd, path, true, name);
+	struct inode *i;
+	int err = create_start(&w, t, dfd, path, true, name), acl_err = 0;
 
 	if (!err)
 		err = dir_may_create(t->cred, &w.path);
-	if (!err) {
-		dir = w.path.dentry->inode;
-		new_attrs_for(t, dir, LX_S_IFDIR | (mode & (LX_S_IRWXUGO | LX_S_ISVTX)), &a);
-		err = dir->ops->mkdir ? dir->ops->mkdir(dir, name, a.mode, a.uid, a.gid, &i)
-				      : -LX_EPERM;
-	}
+	if (!err)
+		err = make_dir(t, w.path.dentry->inode, name, mode, &i, &acl_err);
 	if (!err)
 		err = create_done(&w.path, name, i, NULL);
 	walk_fini(&w);
-	return err;
+	return err ? err : acl_err;
 }
 
 static int make_node(struct task *t, struct walk *w, const char *name, uint32_t mode,
@@ -114,11 +160,12 @@ static int make_node(struct task *t, struct walk *w, const char *name, uint32_t 
 {
 	struct inode *dir = w->path.dentry->inode, *i;
 	struct new_attrs a;
-	int err = dir_may_create(t->cred, &w->path);
+	int err = dir_may_create(t->cred, &w->path), acl_err;
 
+	if (!err)
+		err = new_attrs_for(t, dir, mode, &a);
 	if (err)
 		return err;
-	new_attrs_for(t, dir, mode, &a);
 	if (LX_S_ISREG(mode))
 		err = dir->ops->create ? dir->ops->create(dir, name, a.mode, a.uid, a.gid, &i)
 				       : -LX_EACCES;
@@ -126,7 +173,12 @@ static int make_node(struct task *t, struct walk *w, const char *name, uint32_t 
 		err = dir->ops->mknod
 			      ? dir->ops->mknod(dir, name, a.mode, rdev, a.uid, a.gid, &i)
 			      : -LX_EPERM;
-	return err ? err : create_done(&w->path, name, i, out);
+	acl_err = new_attrs_done(&a, err ? NULL : i);
+	if (!err)
+		err = create_done(&w->path, name, i, out);
+	if (!err && acl_err && out)
+		dentry_put(*out);
+	return err ? err : acl_err;
 }
 
 int vfs_mknod_check(uint32_t mode)
@@ -176,7 +228,8 @@ int vfs_mksock(struct task *t, const char *path, uint32_t mode, struct path *out
 	int err = create_start(&w, t, LX_AT_FDCWD, path, false, name);
 
 	if (!err)
-		err = make_node(t, &w, name, LX_S_IFSOCK | (mode & LX_S_IALLUGO), 0, &d);
+		err = make_node(t, &w, name,
+				LX_S_IFSOCK | (mode & LX_S_IALLUGO & ~t->fs->umask), 0, &d);
 	if (!err) {
 		*out = (struct path){ w.path.mnt, d };
 		mount_get(out->mnt);
@@ -199,10 +252,11 @@ int vfs_symlink(struct task *t, const char *target, int dfd, const char *path)
 		err = dir_may_create(t->cred, &w.path);
 	if (!err) {
 		dir = w.path.dentry->inode;
-		new_attrs_for(t, dir, LX_S_IFLNK | 0777, &a);
+		err = new_attrs_for(t, dir, LX_S_IFLNK | 0777, &a);
+	}
+	if (!err)
 		err = dir->ops->symlink ? dir->ops->symlink(dir, name, target, a.uid, a.gid, &i)
 					: -LX_EPERM;
-	}
 	if (!err)
 		err = create_done(&w.path, name, i, NULL);
 	walk_fini(&w);

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sentry/cred/cred.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
 
@@ -27,6 +28,7 @@ void inode_init(struct inode *i, struct superblock *sb, const struct inode_ops *
 
 void inode_fini(struct inode *i)
 {
+	inode_acl_fini(i);
 	superblock_put(i->sb);
 	i->sb = NULL;
 }
@@ -125,10 +127,27 @@ static bool cap_overrides(const struct cred *c, const struct inode *i, unsigned 
 	return cred_has_cap(c, LX_CAP_DAC_OVERRIDE);
 }
 
+/* May an access list have a say in what c, not privileged, may do? The group bits are its
+ * mask. */
+static bool acl_matters(const struct cred *c, const struct inode *i)
+{
+	return i->ops->get_acl && (i->mode & LX_S_IRWXG) && c->fsuid != i->uid &&
+	       (!(i->acl_known & 1u << ACL_ACCESS) || i->acl[ACL_ACCESS]) &&
+	       !(i->acl_known & INODE_ACL_UNSUPPORTED);
+}
+
 int inode_permission(const struct cred *c, struct inode *i, unsigned mask)
 {
+	int r = 1;
+
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
-	if ((mask & ~mode_bits(c, i)) && !cap_overrides(c, i, mask))
+	/* A list that is not known yet is not asked for on behalf of whom it cannot stop. */
+	if (acl_matters(c, i) && !cap_overrides(c, i, mask)) {
+		r = inode_acl_permission(c, i, mask);
+		if (r < 0)
+			return r;
+	}
+	if (r && (mask & ~mode_bits(c, i)) && !cap_overrides(c, i, mask))
 		return -LX_EACCES;
 	return i->ops->permission ? i->ops->permission(i, c, mask) : 0;
 }

@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_inotify.h"
 
@@ -110,6 +111,8 @@ int layer_setattr(struct dentry *d, const struct iattr *a)
 {
 	int err = d->inode->ops->setattr ? d->inode->ops->setattr(d->inode, a) : -LX_EPERM;
 
+	if (!err && (a->valid & IATTR_MODE))
+		err = inode_acl_chmod(d->inode);
 	if (!err && fsnotify_marks)
 		fsnotify_dentry(d, a->valid & IATTR_SIZE ? LX_IN_MODIFY : LX_IN_ATTRIB);
 	return err;

@@ -273,7 +273,7 @@ static int create_file(struct task *t, struct walk *w, struct open_req *r, struc
 	struct inode *dir = w->path.dentry->inode, *i;
 	char name[LX_NAME_MAX + 1];
 	struct new_attrs a;
-	int err;
+	int err, acl_err;
 
 	if (dir_fails_lookups(dir))
 		return -LX_ENOENT;
@@ -284,13 +284,19 @@ static int create_file(struct task *t, struct walk *w, struct open_req *r, struc
 		return err;
 	if (!dir->ops->create)
 		return -LX_EACCES;
-	new_attrs_for(t, dir, LX_S_IFREG | r->mode, &a);
+	err = new_attrs_for(t, dir, LX_S_IFREG | r->mode, &a);
+	if (err)
+		return err;
 	walk_last_name(w, name);
 	err = dir->ops->create(dir, name, a.mode, a.uid, a.gid, &i);
+	acl_err = new_attrs_done(&a, err ? NULL : i);
 	if (err)
 		return err;
 	r->created = true;
-	return create_done(&w->path, name, i, out);
+	err = create_done(&w->path, name, i, out);
+	if (!err && acl_err)
+		dentry_put(*out);
+	return err ? err : acl_err;
 }
 
 /* The last component. 1: a symlink; the walk goes on. */
@@ -323,7 +329,7 @@ static int open_tmpfile(struct task *t, const struct path *dir, struct open_req 
 	struct path p = { dir->mnt, NULL };
 	struct new_attrs a;
 	char name[32];
-	int err;
+	int err, acl_err;
 
 	if (path_readonly(dir))
 		return -LX_EROFS;
@@ -332,10 +338,15 @@ static int open_tmpfile(struct task *t, const struct path *dir, struct open_req 
 		return err;
 	if (!di->ops->tmpfile)
 		return -LX_EOPNOTSUPP;
-	new_attrs_for(t, di, LX_S_IFREG | r->mode, &a);
-	err = di->ops->tmpfile(di, a.mode, a.uid, a.gid, &i);
+	err = new_attrs_for(t, di, LX_S_IFREG | r->mode, &a);
 	if (err)
 		return err;
+	err = di->ops->tmpfile(di, a.mode, a.uid, a.gid, &i);
+	acl_err = new_attrs_done(&a, err ? NULL : i);
+	if (!err && acl_err)
+		inode_put(i);
+	if (err || acl_err)
+		return err ? err : acl_err;
 	i->nlink = 0;
 	i->linkable = !(r->flags & LX_O_EXCL);
 	(void)snprintf(name, sizeof(name), "#%llu", (unsigned long long)i->ino);

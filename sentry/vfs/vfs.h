@@ -23,6 +23,7 @@ struct dentry;
 struct mount;
 struct file;
 struct superblock;
+struct acl;
 
 struct ktime64 {
 	int64_t sec;
@@ -242,7 +243,8 @@ struct inode_ops {
 	 * (-LX_ENOENT: that name is missing; 0: stop at a non-directory). */
 	int (*walk)(struct inode *dir, const char *const *names, unsigned n, struct inode **out,
 		    unsigned *count);
-	/* uid/gid/mode are final (umask and setgid-directory already applied). */
+	/* uid/gid/mode are final (umask and setgid-directory already applied), unless the
+	 * superblock says umask_below. */
 	int (*create)(struct inode *dir, const char *name, uint32_t mode, uint32_t uid,
 		      uint32_t gid, struct inode **out); /* regular, exclusive */
 	int (*mkdir)(struct inode *dir, const char *name, uint32_t mode, uint32_t uid,
@@ -284,6 +286,13 @@ struct inode_ops {
 			uint32_t flags);
 	int64_t (*listxattr)(struct inode *i, char *buf, size_t size);
 	int (*removexattr)(struct inode *i, const char *name);
+	/* POSIX ACLs (sentry/vfs/acl.h); NULL: the file system has none. get_acl: *out counted
+	 * or NULL; 0: the answer holds until it is changed through here or forgotten; 1: ask
+	 * again each time; -LX_EOPNOTSUPP: this one cannot have any. set_acl: a NULL removes;
+	 * an access list brings the mode with it. */
+	int (*get_acl)(struct inode *i, int type, struct acl **out);
+	int (*set_acl)(struct inode *i, int type, struct acl *a);
+	bool lists_acl; /* listxattr names them */
 	void (*free)(struct inode *i); /* last reference: free priv and the inode itself */
 	/* Access beyond mode bits (e.g. /proc/PID ownership); NULL: none. */
 	int (*permission)(struct inode *i, const struct cred *c, unsigned mask);
@@ -307,7 +316,11 @@ struct inode {
 	uint32_t writers;	/* open for writing (ETXTBSY), in VFS's hands */
 	int32_t deny_write;	/* being executed */
 	bool linkable;		/* O_TMPFILE: may get its first name */
+	uint8_t acl_known;	/* 1 << ACL_*: acl[] has the answer (NULL: none) … */
+	struct acl *acl[2];	/* … one reference each */
 };
+
+#define INODE_ACL_UNSUPPORTED 4u /* in acl_known */
 
 /* Fill in the common fields; one reference; takes one on sb. */
 void inode_init(struct inode *i, struct superblock *sb, const struct inode_ops *ops,
@@ -334,10 +347,14 @@ struct superblock {
 	bool special_open;	/* its FIFOs, sockets and device nodes are opened by its
 				 * own ops->open (host stdio files, devpts) */
 	bool readonly;		/* the file system itself, whatever the mount says */
+	bool umask_below;	/* new objects get their mode with MODE_UMASK bits: what is below
+				 * applies the umask, or a directory's default ACL instead */
 	uint8_t stack_depth;	/* file systems below this one, stacked */
 	uint32_t nmounts;	/* in VFS's hands */
 	uint32_t writers;	/* files open for writing, in VFS's hands */
 };
+#define MODE_UMASK_SHIFT 16
+#define MODE_UMASK(mode) ((mode) >> MODE_UMASK_SHIFT & 0777u)
 struct lx_statfs;
 struct sb_ops {
 	int (*statfs)(struct superblock *sb, struct lx_statfs *out);

@@ -183,8 +183,12 @@ int dir_may_create(const struct cred *c, const struct path *dir);
 /* Ownership and mode of a new object in dir. */
 struct new_attrs {
 	uint32_t mode, uid, gid;
+	struct acl *acl[2];	/* from the directory's default list; one reference each */
 };
-void new_attrs_for(struct task *t, const struct inode *dir, uint32_t mode, struct new_attrs *out);
+/* 0 or -LX_E…; after 0 new_attrs_done() is to be called in every case. */
+int new_attrs_for(struct task *t, struct inode *dir, uint32_t mode, struct new_attrs *out);
+/* i: the new object, NULL: none came to be. It gets its lists. 0 or -LX_E…. */
+int new_attrs_done(struct new_attrs *a, struct inode *i);
 /* Put the new inode (one reference, taken over) into the cache as (dir, name). */
 int create_done(const struct path *dir, const char *name, struct inode *i, struct dentry **out);
 

@@ -1,6 +1,7 @@
 /* Extended attributes: who may see and change which name space (xattr(7)). */
 #include "sentry/cred/cred.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
@@ -54,10 +55,14 @@ int64_t vfs_getxattr(struct task *t, const struct path *p, const char *name, voi
 		     size_t size)
 {
 	struct inode *i = p->dentry->inode;
-	int err = xattr_permission(t->cred, p, name, MAY_READ);
-
+	int err, type = acl_type_of(name);
 	int64_t n;
 
+	if (type >= 0) {
+		n = vfs_get_acl(i, type, buf, size);
+		return n == -LX_ESTALE && path_renew(p) ? vfs_get_acl(i, type, buf, size) : n;
+	}
+	err = xattr_permission(t->cred, p, name, MAY_READ);
 	if (err)
 		return err;
 	if (!i->ops->getxattr)
@@ -66,12 +71,30 @@ int64_t vfs_getxattr(struct task *t, const struct path *p, const char *name, voi
 	return n == -LX_ESTALE && path_renew(p) ? i->ops->getxattr(i, name, buf, size) : n;
 }
 
+static int set_acl(struct task *t, const struct path *p, int type, const void *val, size_t size)
+{
+	struct inode *i = p->dentry->inode;
+	int err;
+
+	if (path_readonly(p))
+		return -LX_EROFS;
+	err = vfs_set_acl(t->cred, i, type, val, size);
+	if (err == -LX_ESTALE && path_renew(p))
+		err = vfs_set_acl(t->cred, i, type, val, size);
+	if (!err && fsnotify_marks)
+		fsnotify_dentry(p->dentry, LX_IN_ATTRIB);
+	return err;
+}
+
 int vfs_setxattr(struct task *t, const struct path *p, const char *name, const void *val,
 		 size_t size, uint32_t flags)
 {
 	struct inode *i = p->dentry->inode;
-	int err = xattr_permission(t->cred, p, name, MAY_WRITE);
+	int err, type = acl_type_of(name);
 
+	if (type >= 0)
+		return set_acl(t, p, type, val, size);
+	err = xattr_permission(t->cred, p, name, MAY_WRITE);
 	if (err)
 		return err;
 	if (!i->ops->setxattr)
@@ -87,8 +110,11 @@ int vfs_setxattr(struct task *t, const struct path *p, const char *name, const v
 int vfs_removexattr(struct task *t, const struct path *p, const char *name)
 {
 	struct inode *i = p->dentry->inode;
-	int err = xattr_permission(t->cred, p, name, MAY_WRITE);
+	int err, type = acl_type_of(name);
 
+	if (type >= 0)
+		return set_acl(t, p, type, NULL, 0);
+	err = xattr_permission(t->cred, p, name, MAY_WRITE);
 	if (err)
 		return err;
 	if (!i->ops->removexattr)
@@ -101,6 +127,26 @@ int vfs_removexattr(struct task *t, const struct path *p, const char *name)
 	return err;
 }
 
+/* The names of the ACLs first, where the file system does not list them. */
+static int64_t list_all(struct inode *i, char *buf, size_t size)
+{
+	int64_t acls = 0, len;
+
+	if (i->ops->get_acl && !i->ops->lists_acl)
+		acls = vfs_list_acl(i, buf, size);
+	if (acls < 0)
+		return acls;
+	if (acls && size && (size_t)acls == size) {
+		len = i->ops->listxattr(i, NULL, 0);
+		if (len > 0)
+			return -LX_ERANGE;
+	} else {
+		len = i->ops->listxattr(i, size ? buf + acls : NULL,
+					size ? size - (size_t)acls : 0);
+	}
+	return len < 0 ? len : acls + len;
+}
+
 int64_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t size)
 {
 	struct inode *i = p->dentry->inode;
@@ -108,9 +154,9 @@ int64_t vfs_listxattr(struct task *t, const struct path *p, char *buf, size_t si
 
 	if (!i->ops->listxattr)
 		return 0;
-	len = i->ops->listxattr(i, buf, size);
+	len = list_all(i, buf, size);
 	if (len == -LX_ESTALE && path_renew(p))
-		len = i->ops->listxattr(i, buf, size);
+		len = list_all(i, buf, size);
 	if (len <= 0 || size == 0 || cred_has_cap(t->cred, LX_CAP_SYS_ADMIN))
 		return len;
 	for (int64_t at = 0; at < len;) {

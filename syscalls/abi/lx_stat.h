@@ -21,6 +21,7 @@
 #define LX_S_IWOTH 0002u
 #define LX_S_IXOTH 0001u
 #define LX_S_IXUGO 0111u
+#define LX_S_IRWXG 0070u
 #define LX_S_IRWXUGO 0777u
 #define LX_S_IALLUGO 07777u
 #define LX_S_ISREG(m) (((m)&LX_S_IFMT) == LX_S_IFREG)

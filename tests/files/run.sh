@@ -50,7 +50,7 @@ same limits limits "$work/plain"
 # ---- the suite's own programs with their files on a shared mount ----
 
 mkdir "$work/tmp" "$work/guest"
-for p in fs_attr fs_dir fs_open fs_rw fs_lock; do
+for p in fs_attr fs_dir fs_open fs_rw fs_lock acl; do
   cp "$guests/$p" "$work/guest" || continue
   sandbox -v "$work/tmp:/tmp" -- "$work/guest/$p" >"$work/out" 2>&1 </dev/null
   [ $? = 0 ] && grep -q '^ok ' "$work/out" && ! grep -q '^FAIL' "$work/out"

@@ -230,10 +230,10 @@ static void test_readonly(void)
 	struct gofer g = start(0);
 	uint32_t rw = attach(&g, 0), ro = attach(&g, 1), file, dir;
 	struct gofer_str n = gofer_str("n"), f = gofer_str("file");
-	struct gofer_create_req c = { ro, n, 0644, 0, 0, 0 };
-	struct gofer_create_req tmp = { ro, gofer_str(""), 0644, 0, 0, GOFER_CREATE_TMPFILE };
-	struct gofer_mkdir_req m = { ro, n, 0755, 0, 0 };
-	struct gofer_mknod_req k = { ro, n, S_IFIFO | 0644, 0, 0, 0 };
+	struct gofer_create_req c = { ro, n, 0644, 0, 0, 0, 0 };
+	struct gofer_create_req tmp = { ro, gofer_str(""), 0644, 0, 0, 0, GOFER_CREATE_TMPFILE };
+	struct gofer_mkdir_req m = { ro, n, 0755, 0, 0, 0 };
+	struct gofer_mknod_req k = { ro, n, S_IFIFO | 0644, 0, 0, 0, 0 };
 	struct gofer_symlink_req s = { ro, n, n, 0, 0 };
 	struct gofer_unlink_req u = { ro, f, 0, 0 };
 	struct gofer_rename_req r1 = { ro, f, rw, n, 0, 0, 0 }, r2 = { rw, f, ro, n, 0, 0, 0 };
@@ -298,9 +298,9 @@ static void test_filestore(void)
 	struct gofer g = start(0);
 	uint32_t store = attach(&g, 3), rw = attach(&g, 0);
 	struct gofer_str n = gofer_str("n"), f = gofer_str("file");
-	struct gofer_create_req c = { store, n, 0644, 0, 0, 0 };
-	struct gofer_create_req tmp = { store, gofer_str(""), 0600, 0, 0, GOFER_CREATE_TMPFILE };
-	struct gofer_mkdir_req m = { store, n, 0755, 0, 0 };
+	struct gofer_create_req c = { store, n, 0644, 0, 0, 0, 0 };
+	struct gofer_create_req tmp = { store, gofer_str(""), 0600, 0, 0, 0, GOFER_CREATE_TMPFILE };
+	struct gofer_mkdir_req m = { store, n, 0755, 0, 0, 0 };
 	struct gofer_unlink_req u = { store, f, 0, 0 };
 	struct gofer_rename_req r1 = { store, f, rw, n, 0, 0, 0 }, r2 = { rw, f, store, n, 0, 0, 0 };
 	struct gofer_setattr_req a = { .node = store, .valid = GOFER_SET_MODE, .mode = 0777 };
@@ -462,7 +462,7 @@ static void test_rename_lies(void)
 {
 	struct gofer g = start(0);
 	uint32_t root = attach(&g, 0), a, b;
-	struct gofer_mkdir_req m = { root, gofer_str("la"), 0755, geteuid(), getegid() };
+	struct gofer_mkdir_req m = { root, gofer_str("la"), 0755, 0, geteuid(), getegid() };
 	struct gofer_mkdir_rep mp;
 	struct gofer_rename_req r = { .oname = gofer_str("lb"), .nname = gofer_str("lc") };
 	struct gofer_rename_rep rp;

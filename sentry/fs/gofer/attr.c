@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "sentry/vfs/acl.h"
 #include "syscalls/abi/lx_stat.h"
 #include "syscalls/abi/lx_xattr.h"
 
@@ -146,12 +147,11 @@ int gofer_setattr(struct inode *i, const struct iattr *a)
 
 /* ---- extended attributes ---- */
 
-/* What is kept on the host: not its security labels, and no ACLs, which nobody would
- * enforce. */
+/* What is kept on the host: not its security labels. */
 static bool xattr_known(const char *name)
 {
 	return !strncmp(name, "user.", 5) || !strncmp(name, "trusted.", 8) ||
-	       !strcmp(name, "security.capability");
+	       !strcmp(name, "security.capability") || acl_type_of(name) >= 0;
 }
 
 int64_t gofer_getxattr(struct inode *i, const char *name, void *buf, size_t size)
@@ -242,4 +242,50 @@ int gofer_removexattr(struct inode *i, const char *name)
 	if (!err)
 		gi->stale = true;
 	return err;
+}
+
+int gofer_get_acl(struct inode *i, int type, struct acl **out)
+{
+	struct gofer_inode *gi = gofer_i(i);
+	struct gofer_getxattr_req q = { gi->node, gofer_str(acl_xattr_name(type)) };
+	struct gofer_getxattr_rep p;
+	int err;
+
+	*out = NULL;
+	if (gi->no_xattr)
+		return 0;
+	err = gofer_call_getxattr(gofer_c(i), &q, &p, NULL);
+	if (err)
+		return err;
+	if (!p.missing)
+		return acl_parse(p.value.p, p.value.len, out);
+	if (p.none) {
+		inode_acl_know(i, ACL_ACCESS, NULL);
+		inode_acl_know(i, ACL_DEFAULT, NULL);
+		gi->no_xattr = !gofer_s(i)->shared;
+	}
+	return 0;
+}
+
+/* The host makes the mode follow the list. */
+int gofer_set_acl(struct inode *i, int type, struct acl *a)
+{
+	AUTO_FREE void *val = NULL;
+	int64_t size = 0;
+	int err;
+
+	if (a) {
+		size = acl_format(a, NULL, 0);
+		val = malloc((size_t)size);
+		size = val ? acl_format(a, val, (size_t)size) : -LX_ENOMEM;
+		if (size < 0)
+			return (int)size;
+		err = gofer_setxattr(i, acl_xattr_name(type), val, (size_t)size, 0);
+	} else {
+		err = gofer_removexattr(i, acl_xattr_name(type));
+		if (err == -LX_ENODATA)
+			err = 0;
+	}
+	inode_acl_forget(i);
+	return err ? err : gofer_refresh(gofer_i(i));
 }

@@ -223,6 +223,8 @@ int gofer_setxattr(struct inode *i, const char *name, const void *val, size_t si
 		   uint32_t flags);
 int64_t gofer_listxattr(struct inode *i, char *buf, size_t size);
 int gofer_removexattr(struct inode *i, const char *name);
+int gofer_get_acl(struct inode *i, int type, struct acl **out);
+int gofer_set_acl(struct inode *i, int type, struct acl *a);
 
 /* ---- fd.c ---- */
 /* Make fd (owned, also on failure) the inode's cached descriptor for writing (RDWR) or reading. */

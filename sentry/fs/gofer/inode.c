@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "sentry/vfs/acl.h"
 #include "syscalls/abi/lx_stat.h"
 
 uint64_t gofer_ino(struct gofer_sb *g, uint64_t dev, uint64_t ino)
@@ -33,6 +34,10 @@ void gofer_apply_attr(struct gofer_inode *gi, const struct gofer_attr *a)
 {
 	struct inode *i = &gi->i;
 
+	/* A changed list changes the time too. */
+	if (i->acl_known && gofer_s(i)->shared &&
+	    (a->ctime != i->ctime.sec || a->ctime_ns != i->ctime.nsec))
+		inode_acl_forget(i);
 	i->mode = (i->mode & LX_S_IFMT) | (a->mode & LX_S_IALLUGO);
 	i->nlink = a->nlink;
 	i->uid = a->uid;
@@ -141,7 +146,8 @@ bool gofer_owns(const struct inode *i)
 	.rename = gofer_rename, .tmpfile = gofer_tmpfile, .readlink = gofer_readlink,      \
 	.getattr = gofer_getattr, .setattr = gofer_setattr, .open = gofer_open,            \
 	.getxattr = gofer_getxattr, .setxattr = gofer_setxattr,                            \
-	.listxattr = gofer_listxattr, .removexattr = gofer_removexattr, .free = gofer_free
+	.listxattr = gofer_listxattr, .removexattr = gofer_removexattr, .free = gofer_free, \
+	.get_acl = gofer_get_acl, .set_acl = gofer_set_acl, .lists_acl = true
 
 const struct inode_ops gofer_iops_exclusive = { GOFER_COMMON_OPS,
 						.lookup_ahead = gofer_lookup_ahead };

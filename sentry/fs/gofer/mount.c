@@ -80,6 +80,7 @@ int gofer_mount(struct kernel *k, struct gofer_conn *c, unsigned index, bool sha
 	g->shared = shared;
 	g->readonly = readonly || p.readonly;
 	g->sb->negative_ok = !shared;
+	g->sb->umask_below = true;
 	err = gofer_inode_get(g, p.node, &p.attr, root);
 	if (err) {
 		superblock_put(g->sb);

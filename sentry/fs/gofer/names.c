@@ -208,7 +208,7 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t u
 		  uint32_t flags, struct inode **out)
 {
 	struct gofer_create_req q = { gofer_i(dir)->node, gofer_str(name), mode & LX_S_IALLUGO,
-				      uid, gid, flags };
+				      MODE_UMASK(mode), uid, gid, flags };
 	struct gofer_create_rep p;
 	int fd, err = check_writable(dir);
 
@@ -241,7 +241,7 @@ int gofer_tmpfile(struct inode *dir, uint32_t mode, uint32_t uid, uint32_t gid,
 
 int gofer_filestore_new(struct inode *dir)
 {
-	struct gofer_create_req q = { gofer_i(dir)->node, gofer_str(""), 0600, 0, 0,
+	struct gofer_create_req q = { gofer_i(dir)->node, gofer_str(""), 0600, 0, 0, 0,
 				      GOFER_CREATE_TMPFILE };
 	struct gofer_create_rep p;
 	int fd, err = gofer_call_create(gofer_c(dir), &q, &p, &fd);
@@ -256,7 +256,7 @@ int gofer_mkdir(struct inode *dir, const char *name, uint32_t mode, uint32_t uid
 		struct inode **out)
 {
 	struct gofer_mkdir_req q = { gofer_i(dir)->node, gofer_str(name), mode & LX_S_IALLUGO,
-				     uid, gid };
+				     MODE_UMASK(mode), uid, gid };
 	struct gofer_mkdir_rep p;
 	int err = check_writable(dir);
 
@@ -271,7 +271,8 @@ int gofer_mkdir(struct inode *dir, const char *name, uint32_t mode, uint32_t uid
 int gofer_mknod(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, uint32_t uid,
 		uint32_t gid, struct inode **out)
 {
-	struct gofer_mknod_req q = { gofer_i(dir)->node, gofer_str(name), mode,
+	struct gofer_mknod_req q = { gofer_i(dir)->node, gofer_str(name),
+				     mode & (LX_S_IFMT | LX_S_IALLUGO), MODE_UMASK(mode),
 				     LX_MKDEV(rdev >> 20, rdev & 0xfffff), uid, gid };
 	struct gofer_mknod_rep p;
 	int err = check_writable(dir);

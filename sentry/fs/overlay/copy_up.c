@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sentry/fs/overlay/overlay_impl.h"
+#include "sentry/vfs/acl.h"
 #include "syscalls/abi/lx_xattr.h"
 
 #define COPY_CHUNK 65536u
@@ -122,6 +123,21 @@ int ovl_own_data(struct ovl_inode *o, uint64_t limit)
 	return 0;
 }
 
+/* The lists, while they are the lower file's. */
+static int copy_acls(struct ovl_inode *o)
+{
+	for (int type = ACL_ACCESS; type <= ACL_DEFAULT; type++) {
+		AUTO_PUT(acl) struct acl *a = NULL;
+		int err = inode_acl(&o->vfs, type, &a);
+
+		if (!err)
+			inode_acl_know(&o->vfs, type, a);
+		else if (err != -LX_EOPNOTSUPP)
+			return err;
+	}
+	return 0;
+}
+
 static int copy_one_xattr(struct ovl_inode *o, const char *name, uint8_t *val)
 {
 	int64_t n = o->lower->ops->getxattr(o->lower, name, val, LX_XATTR_SIZE_MAX);
@@ -139,6 +155,8 @@ int ovl_own_xattrs(struct ovl_inode *o)
 	int64_t len;
 	int err = ovl_own_attrs(o);
 
+	if (!err && !o->own_xattrs)
+		err = copy_acls(o);
 	if (err || o->own_xattrs)
 		return err;
 	if (ops && ops->listxattr && ops->getxattr) {
@@ -154,7 +172,8 @@ int ovl_own_xattrs(struct ovl_inode *o)
 
 			if (at + (int64_t)n >= len)
 				break;
-			err = copy_one_xattr(o, list + at, val);
+			if (acl_type_of(list + at) < 0)
+				err = copy_one_xattr(o, list + at, val);
 			at += (int64_t)n + 1;
 		}
 		if (err) {

@@ -4,8 +4,10 @@
 #include <string.h>
 
 #include "sentry/fs/overlay/overlay_impl.h"
+#include "sentry/vfs/acl.h"
 #include "sentry/vfs/layer.h"
 #include "syscalls/abi/lx_inotify.h"
+#include "syscalls/abi/lx_xattr.h"
 
 /* Positions of entries that only exist here; lower file systems do not use these. */
 #define POS_OWN 0x7fffff0000000000ll
@@ -323,13 +325,63 @@ static int64_t ovl_getxattr(struct inode *i, const char *name, void *buf, size_t
 				       : -LX_ENODATA;
 }
 
+/* Without the lists, which are not kept among the attributes here. */
+static int64_t list_xattrs(struct inode *lower, char *buf, size_t size)
+{
+	AUTO_FREE char *all = malloc(LX_XATTR_LIST_MAX);
+	int64_t len, kept = 0;
+
+	if (!all)
+		return -LX_ENOMEM;
+	len = lower->ops->listxattr(lower, all, LX_XATTR_LIST_MAX);
+	for (int64_t at = 0; at < len;) {
+		int64_t n = (int64_t)strnlen(all + at, (size_t)(len - at)) + 1;
+
+		if (at + n <= len && acl_type_of(all + at) < 0) {
+			if (size && kept + n > (int64_t)size)
+				return -LX_ERANGE;
+			if (size)
+				memcpy(buf + kept, all + at, (size_t)n);
+			kept += n;
+		}
+		at += n;
+	}
+	return len < 0 ? len : kept;
+}
+
 static int64_t ovl_listxattr(struct inode *i, char *buf, size_t size)
 {
 	struct ovl_inode *o = ovl_i(i);
 
 	if (o->own_xattrs)
 		return simple_xattr_list(&o->xattrs, buf, size);
-	return o->lower->ops->listxattr ? o->lower->ops->listxattr(o->lower, buf, size) : 0;
+	return o->lower->ops->listxattr ? list_xattrs(o->lower, buf, size) : 0;
+}
+
+/* The lower file's list, but with the mode that the file has here. */
+static int ovl_get_acl(struct inode *i, int type, struct acl **out)
+{
+	struct ovl_inode *o = ovl_i(i);
+	int err;
+
+	*out = NULL;
+	if (o->own_xattrs || !o->lower)
+		return 0;
+	err = inode_acl(o->lower, type, out);
+	if (err == -LX_EOPNOTSUPP)
+		return 0; /* but it can have one here */
+	if (!err && *out && type == ACL_ACCESS)
+		err = acl_chmod(out, i->mode);
+	if (err)
+		return err;
+	return !o->lower->sb->negative_ok; /* 1: the host may change it */
+}
+
+static int ovl_set_acl(struct inode *i, int type, struct acl *a)
+{
+	int err = ovl_own_xattrs(ovl_i(i));
+
+	return err ? err : inode_acl_keep(i, type, a);
 }
 
 static int ovl_setxattr(struct inode *i, const char *name, const void *val, size_t size,
@@ -408,5 +460,7 @@ const struct inode_ops ovl_inode_ops = {
 	.setxattr = ovl_setxattr,
 	.listxattr = ovl_listxattr,
 	.removexattr = ovl_removexattr,
+	.get_acl = ovl_get_acl,
+	.set_acl = ovl_set_acl,
 	.free = ovl_free,
 };

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "sentry/fs/overlayfs/ofs_impl.h"
+#include "sentry/vfs/acl.h"
 #include "syscalls/abi/lx_xattr.h"
 
 #define COPY_CHUNK 65536u
@@ -89,7 +90,7 @@ static int copy_xattrs(const struct ofs_sb *os, struct inode *from, struct inode
 
 		if (at + (int64_t)n >= len)
 			break;
-		size = ofs_own_xattr(os, list + at)
+		size = ofs_own_xattr(os, list + at) || acl_type_of(list + at) >= 0
 			       ? -LX_ENODATA
 			       : from->ops->getxattr(from, list + at, val, LX_XATTR_SIZE_MAX);
 		if (size >= 0) {
@@ -149,6 +150,8 @@ static int make_copy(struct ofs_sb *os, struct ofs_inode *o, const struct kstat 
 		err = copy_xattrs(os, low, (*out)->inode);
 	if (!err)
 		err = copy_attrs(st, *out);
+	if (!err)
+		err = inode_acl_copy(low, (*out)->inode);
 	if (err) {
 		(void)layer_remove(*out);
 		dentry_put(*out);

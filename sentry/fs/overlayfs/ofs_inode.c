@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "sentry/fs/overlayfs/ofs_impl.h"
+#include "sentry/vfs/acl.h"
 #include "syscalls/abi/lx_xattr.h"
 
 /* ---- the table of inodes in use ---- */
@@ -373,6 +374,8 @@ static int64_t shown_name(const struct ofs_sb *os, const char *name, char *out)
 {
 	size_t skip = strlen(os->prefix), n;
 
+	if (acl_type_of(name) >= 0)
+		return 0; /* vfs_list_acl() has them */
 	if (!ofs_own_xattr(os, name))
 		n = strlen(name) + 1;
 	else if (strncmp(name + skip, "overlay.", 8) == 0)
@@ -466,6 +469,26 @@ static int ofs_removexattr(struct inode *i, const char *name)
 	return err;
 }
 
+/* Those of the part that is seen, which keeps them in mind. */
+static int ofs_get_acl(struct inode *i, int type, struct acl **out)
+{
+	int err = inode_acl(ofs_top(ofs_i(i))->dentry->inode, type, out);
+
+	return err ? err : 1;
+}
+
+static int ofs_set_acl(struct inode *i, int type, struct acl *a)
+{
+	int err = ofs_copy_up(i, UINT64_MAX);
+
+	if (err)
+		return err;
+	err = inode_acl_store(ofs_i(i)->upper.dentry->inode, type, a);
+	if (!err)
+		ofs_sync(ofs_i(i));
+	return err;
+}
+
 const struct inode_ops ofs_inode_ops = {
 	.lookup = ofs_lookup,
 	.create = ofs_create,
@@ -485,5 +508,7 @@ const struct inode_ops ofs_inode_ops = {
 	.setxattr = ofs_setxattr,
 	.listxattr = ofs_listxattr,
 	.removexattr = ofs_removexattr,
+	.get_acl = ofs_get_acl,
+	.set_acl = ofs_set_acl,
 	.free = ofs_free,
 };

@@ -3,6 +3,8 @@
 #include <string.h>
 
 #include "sentry/fs/tmpfs/tmpfs_impl.h"
+#include "sentry/vfs/acl.h"
+#include "syscalls/abi/lx_statfs.h"
 
 static void tmpfs_free(struct inode *i)
 {
@@ -437,6 +439,17 @@ static int tmpfs_removexattr(struct inode *i, const char *name)
 	return err;
 }
 
+/* ramfs has no lists. */
+static int tmpfs_get_acl(struct inode *i, int type, struct acl **out)
+{
+	return i->sb->magic == LX_TMPFS_MAGIC ? inode_acl_none(i, type, out) : -LX_EOPNOTSUPP;
+}
+
+static int tmpfs_set_acl(struct inode *i, int type, struct acl *a)
+{
+	return i->sb->magic == LX_TMPFS_MAGIC ? inode_acl_keep(i, type, a) : -LX_EOPNOTSUPP;
+}
+
 const struct inode_ops tmpfs_inode_ops = {
 	.lookup = tmpfs_lookup,
 	.create = make,
@@ -456,5 +469,7 @@ const struct inode_ops tmpfs_inode_ops = {
 	.setxattr = tmpfs_setxattr,
 	.listxattr = tmpfs_listxattr,
 	.removexattr = tmpfs_removexattr,
+	.get_acl = tmpfs_get_acl,
+	.set_acl = tmpfs_set_acl,
 	.free = tmpfs_free,
 };
