@@ -24,6 +24,9 @@
 #define GOFER_FORGET_MAX 1024u	/* nodes of one FORGET */
 #define GOFER_XATTR_MAX 65536u
 
+/* In a mode: known to have no ACLs. Told once a GETXATTR has asked for one: only users
+ * without privileges need to know. */
+#define GOFER_ATTR_NO_ACL 0x10000u
 /* OPEN access */
 #define GOFER_OPEN_READ 0u
 #define GOFER_OPEN_WRITE 1u

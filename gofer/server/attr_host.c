@@ -187,6 +187,18 @@ static long xattr_call(struct server *s, const struct node *n, const struct xatt
 	return r == -ENOSYS ? xattr_by_fd(s, n, c) : r;
 }
 
+bool fd_has_no_acl(struct server *s, int fd)
+{
+	const struct node n = { .fd = fd };
+	char list[512];
+	struct xattr_call c = { XATTR_LIST, NULL, list, sizeof(list), 0 };
+	long r = xattr_by_link(s, &n, &c);
+
+	if (r < 0)
+		return r == -EOPNOTSUPP;
+	return !memmem(list, (size_t)r, "system.posix_acl_", 17);
+}
+
 int op_getxattr(struct server *s, const struct gofer_getxattr_req *q,
 		struct gofer_getxattr_rep *p, int *out_fd)
 {
@@ -200,6 +212,8 @@ int op_getxattr(struct server *s, const struct gofer_getxattr_req *q,
 	err = xattr_node(s, q->node, &q->name, false, &n);
 	if (err)
 		return err;
+	if (q->name.p[0] == 's' && q->name.p[1] == 'y')
+		s->acl_asked = true;
 	r = xattr_call(s, n, &get);
 	if (r == -EOPNOTSUPP && !S_ISREG(n->mode) && !S_ISDIR(n->mode)) {
 		p->missing = p->none = 1;

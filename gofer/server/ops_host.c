@@ -54,7 +54,12 @@ static int walk_step(struct server *s, struct node *at, struct gofer_str name,
 		close(fd);
 		return err;
 	}
-	return node_add(s, at->export, at, name.p, fd, &out->attr, &out->node);
+	err = node_add(s, at->export, at, name.p, fd, &out->attr, &out->node);
+	/* Only a group bit lets one have a say. */
+	if (!err && s->acl_asked && !S_ISLNK(out->attr.mode) && (out->attr.mode & 070) &&
+	    !node_of(s, out->node)->opaque && fd_has_no_acl(s, fd))
+		out->attr.mode |= GOFER_ATTR_NO_ACL;
+	return err;
 }
 
 /* The next n of names one after another from at: why not all were found, or 0; walked

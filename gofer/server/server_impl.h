@@ -48,6 +48,7 @@ struct server {
 	int fds_dir;		/* /proc/self/fd, or -1 */
 	uint32_t uid;		/* whose files we make */
 	uint32_t umask;		/* the process's */
+	bool acl_asked;		/* the client wants to know of ACLs */
 	bool no_xattrat;	/* the host has no getxattrat(2) and so on (before Linux 6.13) */
 	struct export_root *exports;
 	unsigned nexports;
@@ -106,6 +107,10 @@ int fd_attr(int fd, struct gofer_attr *out);
 int name_attr(int dirfd, const char *name, struct gofer_attr *out);
 /* chmod of what an O_PATH descriptor stands for; n says where it may be found. */
 int node_chmod(struct server *s, const struct node *n, uint32_t mode);
+
+/* ---- attr_host.c ---- */
+/* Is the file behind fd (also O_PATH) known to have no ACL? One host call. */
+bool fd_has_no_acl(struct server *s, int fd);
 
 /* ---- filter_host.c ---- */
 /* Install the seccomp filter. 0 or -errno. */

@@ -100,6 +100,22 @@ rm "$work/shared/link"; ln -s d "$work/shared/link"
 expect symlink-changed 'cat /s/link/f' new
 echo longer text >"$work/shared/d/f"
 expect grown 'stat -c %s /s/d/f; :' 12
+# Access control lists: set by the host, kept in mind by the sandbox until they change.
+echo secret >"$work/shared/acl"; chmod 600 "$work/shared/acl"
+as='setpriv --reuid 77 --regid 77 --clear-groups cat /s/acl 2>&1 | sed "s/.*: //"'
+expect acl-none "$as" "Permission denied"
+setfacl -m u:77:r "$work/shared/acl"
+expect acl-added "$as" secret
+setfacl -m m::- "$work/shared/acl"
+expect acl-masked "$as" "Permission denied"
+setfacl -m m::r "$work/shared/acl"
+expect acl-unmasked "$as" secret
+expect acl-shown 'getfacl -cpn /s/acl | grep 77' user:77:r--
+expect acl-set 'setfacl -m u:78:rw,m::rw /s/acl; stat -c %a /s/acl' 660
+getfacl -cpn "$work/shared/acl" 2>/dev/null | grep -qx user:78:rw-
+say $? shared/acl-reached-the-host "$(getfacl -cpn "$work/shared/acl" 2>&1)"
+setfacl -b "$work/shared/acl"
+expect acl-removed "$as" "Permission denied"
 exec 7>&- 8<&-
 wait $shell
 

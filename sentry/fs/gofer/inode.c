@@ -49,6 +49,10 @@ void gofer_apply_attr(struct gofer_inode *gi, const struct gofer_attr *a)
 	i->ctime = (struct ktime64){ a->ctime, a->ctime_ns };
 	if (a->btime || a->btime_ns)
 		i->btime = (struct ktime64){ a->btime, a->btime_ns };
+	if (a->mode & GOFER_ATTR_NO_ACL) {
+		inode_acl_know(i, ACL_ACCESS, NULL);
+		inode_acl_know(i, ACL_DEFAULT, NULL);
+	}
 	gi->stale = false;
 	gi->fresh_at = i->sb->k->ctxt;
 }
