@@ -4,8 +4,11 @@
 #include "sentry/task/task.h"
 #include "sentry/vfs/file_io.h"
 #include "sentry/vfs/namei.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_fs_misc.h"
+#include "syscalls/fileattr.h"
 #include "syscalls/abi/lx_socket.h"
 #include "syscalls/abi/lx_stat.h"
 #include "syscalls/syscall_args.h"
@@ -75,6 +78,8 @@ static long set_flags(struct file *f, int fd, uint32_t arg)
 	uint32_t flags = (f->flags & ~SETFL_MASK) | (arg & SETFL_MASK);
 	int err = 0;
 
+	if (((flags ^ f->flags) & LX_O_APPEND) && inode_is_append(file_inode(f)))
+		return -LX_EPERM;
 	if (((flags ^ f->flags) & LX_FASYNC) && f->ops->async)
 		err = file_set_async(f, fd, flags & LX_FASYNC);
 	if (!err && f->ops->set_flags)
@@ -377,6 +382,11 @@ long sys_ioctl(struct task *t, const struct ioctl_args *a)
 		return clone_ioctl(t, f, a->cmd, a->arg);
 	case LX_FIDEDUPERANGE:
 		return dedupe_ioctl(t, f, a->arg);
+	case LX_FS_IOC_GETFLAGS:
+	case LX_FS_IOC_SETFLAGS:
+	case LX_FS_IOC_FSGETXATTR:
+	case LX_FS_IOC_FSSETXATTR:
+		return fileattr_ioctl(t, f, a->cmd, (struct uaddr){ a->arg });
 	case LX_FIONREAD:
 	case LX_FIGETBSZ:
 		if (a->cmd == LX_FIGETBSZ || (LX_S_ISREG(i->mode) && !f->ops->ioctl))

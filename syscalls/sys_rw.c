@@ -3,6 +3,7 @@
 #include "sentry/task/task.h"
 #include "sentry/vfs/file_io.h"
 #include "sentry/vfs/namei.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_resource.h"
@@ -317,6 +318,9 @@ long sys_fallocate(struct task *t, const struct fallocate_args *a)
 		return -LX_EOPNOTSUPP;
 	if (!(f->mode & FMODE_WRITE))
 		return -LX_EBADF;
+	if (inode_is_immutable(file_inode(f)) ||
+	    ((a->mode & ~LX_FALLOC_FL_KEEP_SIZE) && inode_is_append(file_inode(f))))
+		return -LX_EPERM;
 	if (LX_S_ISFIFO(file_inode(f)->mode))
 		return -LX_ESPIPE;
 	if (LX_S_ISDIR(file_inode(f)->mode))

@@ -4,6 +4,7 @@
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/namei.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_stat.h"
@@ -142,9 +143,7 @@ long sys_statx(struct task *t, const struct statx_args *a)
 		s.stx_mask |= LX_STATX_MNT_ID;
 		s.stx_mnt_id = (uint64_t)p.mnt->id;
 	}
-	s.stx_attributes_mask = LX_STATX_ATTR_MOUNT_ROOT;
-	if (p.dentry == p.mnt->root)
-		s.stx_attributes = LX_STATX_ATTR_MOUNT_ROOT;
+	s.stx_attributes = vfs_attributes(&p, &s.stx_attributes_mask);
 	path_put(&p);
 	if (err)
 		return err;

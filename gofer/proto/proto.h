@@ -27,6 +27,12 @@
 /* In a mode: known to have no ACLs. Told once a GETXATTR has asked for one: only users
  * without privileges need to know. */
 #define GOFER_ATTR_NO_ACL 0x10000u
+/* Also there: of statx's attributes compressed, immutable, append, nodump and encrypted. */
+#define GOFER_ATTR_STATX_SHIFT 17
+#define GOFER_ATTR_STATX_MASK 0x874u
+/* SETFLAGS: sync, nodump, noatime, dirsync. Not those that would keep the host from changing
+ * or removing the file. */
+#define GOFER_FLAGS_SETTABLE 0x100c8u
 /* OPEN access */
 #define GOFER_OPEN_READ 0u
 #define GOFER_OPEN_WRITE 1u

@@ -1,7 +1,9 @@
 /* Changing attributes; extended attributes. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/xattr.h>
@@ -186,6 +188,58 @@ static long xattr_call(struct server *s, const struct node *n, const struct xatt
 
 	return r == -ENOSYS ? xattr_by_fd(s, n, c) : r;
 }
+
+/* ---- inode flags ---- */
+
+int op_getflags(struct server *s, const struct gofer_getflags_req *q,
+		struct gofer_getflags_rep *p, int *out_fd)
+{
+	struct node *n = node_of(s, q->node);
+	int fd, flags = 0, err = 0;
+
+	(void)out_fd;
+	if (!n)
+		return -EBADF;
+	fd = n->opaque ? -ENOTTY : node_open(s, n, O_RDONLY, NULL, NULL);
+	if (fd < 0)
+		return fd == -ENXIO ? -ENOTTY : fd;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) < 0)
+		err = -errno;
+	close(fd);
+	p->flags = (uint32_t)flags;
+	return err;
+}
+
+int op_setflags(struct server *s, const struct gofer_setflags_req *q,
+		struct gofer_setflags_rep *p, int *out_fd)
+{
+	struct node *n = node_of(s, q->node);
+	int fd, flags = (int)q->flags, old = 0, err = 0;
+	uint32_t change;
+
+	(void)out_fd;
+	(void)p;
+	if (!n)
+		return -EBADF;
+	if (node_readonly(s, n))
+		return -EROFS;
+	fd = n->opaque ? -ENOTTY : node_open(s, n, O_RDONLY, NULL, NULL);
+	if (fd < 0)
+		return fd == -ENXIO ? -ENOTTY : fd;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &old) < 0)
+		err = -errno;
+	change = q->flags ^ (uint32_t)old;
+	if (!err && (change & (FS_IMMUTABLE_FL | FS_APPEND_FL)))
+		err = -EPERM;
+	else if (!err && (change & ~GOFER_FLAGS_SETTABLE))
+		err = -EOPNOTSUPP;
+	else if (!err && change && ioctl(fd, FS_IOC_SETFLAGS, &flags) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+/* ---- ACLs ---- */
 
 bool fd_has_no_acl(struct server *s, int fd)
 {

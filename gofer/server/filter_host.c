@@ -1,6 +1,7 @@
 /* The gofer's seccomp filter: path and file calls, its one socket, memory, the end.
  * Anything else kills the process; the sentry sees the connection hang up. */
 #include <errno.h>
+#include <linux/fs.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/mman.h>
@@ -52,6 +53,10 @@ int gofer_filter_install(void)
 	if (!err)
 		err = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, SYS_fcntl, 1,
 					     SCMP_A1(SCMP_CMP_EQ, 1030 /* F_DUPFD_CLOEXEC */, 0));
+	for (size_t i = 0; i < 2 && !err; i++)
+		err = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, SYS_ioctl, 1,
+					     SCMP_A1(SCMP_CMP_MASKED_EQ, UINT32_MAX,
+						     i ? FS_IOC_SETFLAGS : FS_IOC_GETFLAGS));
 	/* No new code. */
 	if (!err)
 		err = seccomp_rule_add_exact(ctx, SCMP_ACT_ALLOW, SYS_mmap, 1,

@@ -74,7 +74,8 @@ static void attr_of(const struct statx *x, struct gofer_attr *a)
 		.rdev = makedev(x->stx_rdev_major, x->stx_rdev_minor),
 		.size = x->stx_size,
 		.blocks = x->stx_blocks,
-		.mode = x->stx_mode,
+		.mode = x->stx_mode | (uint32_t)(x->stx_attributes & GOFER_ATTR_STATX_MASK)
+					      << GOFER_ATTR_STATX_SHIFT,
 		.nlink = x->stx_nlink,
 		.uid = x->stx_uid,
 		.gid = x->stx_gid,

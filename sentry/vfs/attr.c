@@ -6,6 +6,7 @@
 #include "sentry/cred/cred.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/acl.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
@@ -145,7 +146,7 @@ int vfs_chmod(struct task *t, const struct path *p, uint32_t mode)
 		return -LX_EOPNOTSUPP;
 	if (path_readonly(p))
 		return -LX_EROFS;
-	if (!inode_owner_or_capable(c, i))
+	if (inode_is_fixed(i) || !inode_owner_or_capable(c, i))
 		return -LX_EPERM;
 	a.mode = (i->mode & LX_S_IFMT) | (mode & LX_S_IALLUGO);
 	if ((a.mode & LX_S_ISGID) && !cred_in_group(c, i->gid) &&
@@ -164,6 +165,8 @@ int vfs_chown(struct task *t, const struct path *p, uint32_t uid, uint32_t gid)
 
 	if (path_readonly(p))
 		return -LX_EROFS;
+	if ((uid != UINT32_MAX || gid != UINT32_MAX) && inode_is_fixed(i))
+		return -LX_EPERM;
 	if (uid != UINT32_MAX) {
 		if (!cap && (c->fsuid != i->uid || uid != i->uid))
 			return -LX_EPERM;
@@ -217,6 +220,8 @@ int vfs_truncate(struct task *t, const struct path *p, struct file *f, int64_t s
 		if (i->deny_write > 0)
 			return -LX_ETXTBSY;
 	}
+	if (inode_is_append(i))
+		return -LX_EPERM;
 	err = check_fsize(t, f ? f->inode : i, size);
 	if (err)
 		return err;
@@ -241,6 +246,8 @@ int vfs_utimes(struct task *t, const struct path *p, const struct vfs_times *tim
 		return 0;
 	if (path_readonly(p))
 		return -LX_EROFS;
+	if (both_now ? inode_is_immutable(i) : inode_is_fixed(i))
+		return -LX_EPERM;
 	if (!inode_owner_or_capable(c, i)) {
 		int err = both_now ? inode_permission(c, i, MAY_WRITE) : -LX_EPERM;
 

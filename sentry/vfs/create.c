@@ -5,6 +5,7 @@
 #include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/acl.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
@@ -289,6 +290,8 @@ static int link_inode(struct task *t, const struct path *old, struct walk *w, co
 		return err;
 	if (i->sb != dir->sb)
 		return -LX_EXDEV;
+	if (inode_is_fixed(i))
+		return -LX_EPERM;
 	if (LX_S_ISDIR(i->mode) || !dir->ops->link)
 		return -LX_EPERM;
 	if (i->nlink == 0 && !i->linkable)

@@ -5,6 +5,7 @@
 #include "sentry/task/task.h"
 #include "sentry/vfs/file_io.h"
 #include "sentry/vfs/vfs_impl.h"
+#include "syscalls/abi/lx_fs_misc.h"
 #include "syscalls/abi/lx_inotify.h"
 
 /* Files whose last reference went while another one is being released: sockets hold
@@ -232,7 +233,7 @@ void file_touch_atime(struct file *f)
 	uint32_t mf = f->path.mnt->flags;
 	struct ktime64 now;
 
-	if ((f->flags & LX_O_NOATIME) || (mf & MNT_NOATIME) || path_readonly(&f->path) ||
+	if ((f->flags & LX_O_NOATIME) || (i->fl & LX_FS_NOATIME_FL) || (mf & MNT_NOATIME) || path_readonly(&f->path) ||
 	    ((mf & MNT_NODIRATIME) && LX_S_ISDIR(i->mode)))
 		return;
 	now = ktime64_now();

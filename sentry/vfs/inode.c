@@ -3,6 +3,7 @@
 
 #include "sentry/cred/cred.h"
 #include "sentry/vfs/acl.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
 
@@ -141,6 +142,8 @@ int inode_permission(const struct cred *c, struct inode *i, unsigned mask)
 	int r = 1;
 
 	mask &= MAY_READ | MAY_WRITE | MAY_EXEC;
+	if ((mask & MAY_WRITE) && inode_is_immutable(i))
+		return -LX_EPERM;
 	/* A list that is not known yet is not asked for on behalf of whom it cannot stop. */
 	if (acl_matters(c, i) && !cap_overrides(c, i, mask)) {
 		r = inode_acl_permission(c, i, mask);

@@ -7,6 +7,7 @@
 #include "sentry/fs/pipe/pipe.h"
 #include "sentry/fs/proc/proc.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
@@ -196,6 +197,10 @@ static int may_open(const struct cred *c, const struct path *p, struct open_req 
 		if (err)
 			return err;
 	}
+	if (inode_is_append(i) && ((r->flags & LX_O_TRUNC) ||
+				   ((r->flags & LX_O_ACCMODE) != LX_O_RDONLY &&
+				    !(r->flags & LX_O_APPEND))))
+		return -LX_EPERM;
 	if (c && (r->flags & LX_O_NOATIME) && c->fsuid != i->uid &&
 	    !cred_has_cap(c, LX_CAP_FOWNER))
 		return -LX_EPERM;

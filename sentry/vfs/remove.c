@@ -3,6 +3,7 @@
 
 #include "sentry/cred/cred.h"
 #include "sentry/task/task.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
@@ -18,6 +19,8 @@ static int may_delete(struct task *t, const struct inode *dir, const struct dent
 
 	if (err)
 		return err;
+	if (inode_is_append(dir) || inode_is_fixed(victim))
+		return -LX_EPERM;
 	if ((dir->mode & LX_S_ISVTX) && victim->uid != c->fsuid && dir->uid != c->fsuid &&
 	    !cred_has_cap(c, LX_CAP_FOWNER))
 		return -LX_EPERM;

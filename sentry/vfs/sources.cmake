@@ -6,6 +6,7 @@ list(APPEND SENTRY_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/fasync.c
   ${CMAKE_CURRENT_LIST_DIR}/fdtable.c
   ${CMAKE_CURRENT_LIST_DIR}/file.c
+  ${CMAKE_CURRENT_LIST_DIR}/fileattr.c
   ${CMAKE_CURRENT_LIST_DIR}/file_rw.c
   ${CMAKE_CURRENT_LIST_DIR}/fs_context.c
   ${CMAKE_CURRENT_LIST_DIR}/fs_ctx.c
@@ -25,6 +26,7 @@ list(APPEND SENTRY_SOURCES
   ${CMAKE_SOURCE_DIR}/syscalls/sys_attr.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_dir.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_fd.c
+  ${CMAKE_SOURCE_DIR}/syscalls/sys_fileattr.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_fs_misc.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_inotify.c
   ${CMAKE_SOURCE_DIR}/syscalls/sys_mount.c

@@ -293,6 +293,9 @@ struct inode_ops {
 	int (*get_acl)(struct inode *i, int type, struct acl **out);
 	int (*set_acl)(struct inode *i, int type, struct acl *a);
 	bool lists_acl; /* listxattr names them */
+	/* Inode flags of regular files and directories: LX_FS_*_FL. NULL: none (ENOTTY). */
+	int (*fileattr_get)(struct inode *i, uint32_t *flags);
+	int (*fileattr_set)(struct inode *i, uint32_t flags);
 	void (*free)(struct inode *i); /* last reference: free priv and the inode itself */
 	/* Access beyond mode bits (e.g. /proc/PID ownership); NULL: none. */
 	int (*permission)(struct inode *i, const struct cred *c, unsigned mask);
@@ -316,6 +319,8 @@ struct inode {
 	uint32_t writers;	/* open for writing (ETXTBSY), in VFS's hands */
 	int32_t deny_write;	/* being executed */
 	bool linkable;		/* O_TMPFILE: may get its first name */
+	uint32_t fl;		/* LX_FS_*_FL that the VFS heeds */
+	uint32_t attributes;	/* LX_STATX_ATTR_* beside those */
 	uint8_t acl_known;	/* 1 << ACL_*: acl[] has the answer (NULL: none) … */
 	struct acl *acl[2];	/* … one reference each */
 };
@@ -347,6 +352,7 @@ struct superblock {
 	bool special_open;	/* its FIFOs, sockets and device nodes are opened by its
 				 * own ops->open (host stdio files, devpts) */
 	bool readonly;		/* the file system itself, whatever the mount says */
+	uint32_t attributes;	/* LX_STATX_ATTR_* that inodes may have, beside the usual ones */
 	bool umask_below;	/* new objects get their mode with MODE_UMASK bits: what is below
 				 * applies the umask, or a directory's default ACL instead */
 	uint8_t stack_depth;	/* file systems below this one, stacked */

@@ -2,6 +2,7 @@
 #include "sentry/cred/cred.h"
 #include "sentry/task/task.h"
 #include "sentry/vfs/acl.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/namei.h"
 #include "sentry/vfs/vfs_impl.h"
 #include "syscalls/abi/lx_cap.h"
@@ -22,6 +23,8 @@ static int xattr_permission(const struct cred *c, const struct path *p, const ch
 
 	if (write && path_readonly(p))
 		return -LX_EROFS;
+	if (write && inode_is_fixed(i))
+		return -LX_EPERM;
 	if (has_prefix(name, "security.") && !name[9])
 		return -LX_EINVAL;
 	if (has_prefix(name, "security.")) {
@@ -78,6 +81,8 @@ static int set_acl(struct task *t, const struct path *p, int type, const void *v
 
 	if (path_readonly(p))
 		return -LX_EROFS;
+	if (inode_is_fixed(i))
+		return -LX_EPERM;
 	err = vfs_set_acl(t->cred, i, type, val, size);
 	if (err == -LX_ESTALE && path_renew(p))
 		err = vfs_set_acl(t->cred, i, type, val, size);

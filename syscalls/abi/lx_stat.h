@@ -89,7 +89,15 @@ _Static_assert(sizeof(struct lx_statx) == 256, "statx");
 #define LX_STATX_MNT_ID 0x1000u
 #define LX_STATX_MNT_ID_UNIQUE 0x4000u
 #define LX_STATX__RESERVED 0x80000000u
+#define LX_STATX_ATTR_COMPRESSED 0x4u
+#define LX_STATX_ATTR_IMMUTABLE 0x10u
+#define LX_STATX_ATTR_APPEND 0x20u
+#define LX_STATX_ATTR_NODUMP 0x40u
+#define LX_STATX_ATTR_ENCRYPTED 0x800u
+#define LX_STATX_ATTR_AUTOMOUNT 0x1000u
 #define LX_STATX_ATTR_MOUNT_ROOT 0x2000u
+#define LX_STATX_ATTR_VERITY 0x100000u
+#define LX_STATX_ATTR_DAX 0x200000u
 
 /* Device numbers as stat(2) and mknod(2) carry them. */
 #define LX_MKDEV(ma, mi)                                                                  \

@@ -23,6 +23,7 @@ _Static_assert(sizeof(struct lx_statfs) == 120, "statfs");
 #define LX_ST_RELATIME 0x1000
 #define LX_ST_NOSYMFOLLOW 0x2000
 
+#define LX_EXT4_MAGIC 0xef53u
 #define LX_TMPFS_MAGIC 0x01021994u
 #define LX_RAMFS_MAGIC 0x858458f6u
 #define LX_OVERLAYFS_MAGIC 0x794c7630u

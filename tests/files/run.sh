@@ -116,6 +116,21 @@ getfacl -cpn "$work/shared/acl" 2>/dev/null | grep -qx user:78:rw-
 say $? shared/acl-reached-the-host "$(getfacl -cpn "$work/shared/acl" 2>&1)"
 setfacl -b "$work/shared/acl"
 expect acl-removed "$as" "Permission denied"
+# Inode flags: those that would lock the host out are refused, and the host's are heeded.
+flags() { expect "$1" "$2 2>&1 | tail -n 1 | sed 's/.*: //'" "$3"; }
+echo text >"$work/shared/flags"
+if lsattr "$work/shared/flags" >/dev/null 2>&1; then
+  flags flags-nodump 'chattr +d /s/flags; lsattr /s/flags | grep -c "^-*d"' 1
+  [ "$(lsattr "$work/shared/flags" | cut -d' ' -f1 | tr -d -- -e)" = d ]
+  say $? shared/flags-reached-the-host "$(lsattr "$work/shared/flags")"
+  flags flags-immutable 'chattr +i /s/flags' 'Operation not permitted while setting flags on /s/flags'
+  flags flags-append 'chattr +a /s/flags' 'Operation not permitted while setting flags on /s/flags'
+  if [ -n "$privileged" ] && chattr +i "$work/shared/flags"; then
+    flags flags-of-the-host 'lsattr /s/flags | grep -c "^-*i"' 1
+    flags flags-heeded 'rm -f /s/flags' 'Operation not permitted'
+    chattr -i "$work/shared/flags"
+  fi
+fi
 exec 7>&- 8<&-
 wait $shell
 

@@ -23,6 +23,7 @@ int gofer_refresh(struct gofer_inode *gi)
 	if (fd >= 0 && !gofer_host_attr(fd, &a) &&
 	    (!gofer_s(&gi->i)->shared || (a.ctime == gi->i.ctime.sec &&
 					  a.ctime_ns == gi->i.ctime.nsec))) {
+		a.mode |= gi->i.attributes << GOFER_ATTR_STATX_SHIFT;
 		a.uid = gi->i.uid;
 		a.gid = gi->i.gid;
 		gofer_apply_attr(gi, &a);
@@ -287,5 +288,27 @@ int gofer_set_acl(struct inode *i, int type, struct acl *a)
 			err = 0;
 	}
 	inode_acl_forget(i);
+	return err ? err : gofer_refresh(gofer_i(i));
+}
+
+int gofer_fileattr_get(struct inode *i, uint32_t *flags)
+{
+	struct gofer_getflags_req q = { gofer_i(i)->node };
+	struct gofer_getflags_rep p;
+	int err = gofer_call_getflags(gofer_c(i), &q, &p, NULL);
+
+	*flags = err ? 0 : p.flags;
+	return err;
+}
+
+int gofer_fileattr_set(struct inode *i, uint32_t flags)
+{
+	struct gofer_setflags_req q = { gofer_i(i)->node, flags };
+	struct gofer_setflags_rep p;
+	int err;
+
+	if (gofer_s(i)->readonly)
+		return -LX_EROFS;
+	err = gofer_call_setflags(gofer_c(i), &q, &p, NULL);
 	return err ? err : gofer_refresh(gofer_i(i));
 }

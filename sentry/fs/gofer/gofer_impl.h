@@ -225,6 +225,8 @@ int64_t gofer_listxattr(struct inode *i, char *buf, size_t size);
 int gofer_removexattr(struct inode *i, const char *name);
 int gofer_get_acl(struct inode *i, int type, struct acl **out);
 int gofer_set_acl(struct inode *i, int type, struct acl *a);
+int gofer_fileattr_get(struct inode *i, uint32_t *flags);
+int gofer_fileattr_set(struct inode *i, uint32_t flags);
 
 /* ---- fd.c ---- */
 /* Make fd (owned, also on failure) the inode's cached descriptor for writing (RDWR) or reading. */

@@ -49,6 +49,7 @@ void gofer_apply_attr(struct gofer_inode *gi, const struct gofer_attr *a)
 	i->ctime = (struct ktime64){ a->ctime, a->ctime_ns };
 	if (a->btime || a->btime_ns)
 		i->btime = (struct ktime64){ a->btime, a->btime_ns };
+	i->attributes = a->mode >> GOFER_ATTR_STATX_SHIFT & GOFER_ATTR_STATX_MASK;
 	if (a->mode & GOFER_ATTR_NO_ACL) {
 		inode_acl_know(i, ACL_ACCESS, NULL);
 		inode_acl_know(i, ACL_DEFAULT, NULL);
@@ -151,7 +152,8 @@ bool gofer_owns(const struct inode *i)
 	.getattr = gofer_getattr, .setattr = gofer_setattr, .open = gofer_open,            \
 	.getxattr = gofer_getxattr, .setxattr = gofer_setxattr,                            \
 	.listxattr = gofer_listxattr, .removexattr = gofer_removexattr, .free = gofer_free, \
-	.get_acl = gofer_get_acl, .set_acl = gofer_set_acl, .lists_acl = true
+	.get_acl = gofer_get_acl, .set_acl = gofer_set_acl, .lists_acl = true,             \
+	.fileattr_get = gofer_fileattr_get, .fileattr_set = gofer_fileattr_set
 
 const struct inode_ops gofer_iops_exclusive = { GOFER_COMMON_OPS,
 						.lookup_ahead = gofer_lookup_ahead };

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "syscalls/abi/lx_stat.h"
 #include "syscalls/abi/lx_statfs.h"
 
 static int gofer_statfs(struct superblock *sb, struct lx_statfs *out)
@@ -81,6 +82,9 @@ int gofer_mount(struct kernel *k, struct gofer_conn *c, unsigned index, bool sha
 	g->readonly = readonly || p.readonly;
 	g->sb->negative_ok = !shared;
 	g->sb->umask_below = true;
+	if (p.fs_type == LX_EXT4_MAGIC)
+		g->sb->attributes = LX_STATX_ATTR_COMPRESSED | LX_STATX_ATTR_ENCRYPTED |
+				    LX_STATX_ATTR_VERITY;
 	err = gofer_inode_get(g, p.node, &p.attr, root);
 	if (err) {
 		superblock_put(g->sb);

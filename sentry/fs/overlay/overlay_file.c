@@ -5,6 +5,7 @@
 
 #include "sentry/fs/overlay/overlay_impl.h"
 #include "sentry/vfs/acl.h"
+#include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/layer.h"
 #include "syscalls/abi/lx_inotify.h"
 #include "syscalls/abi/lx_xattr.h"
@@ -407,6 +408,13 @@ static int ovl_removexattr(struct inode *i, const char *name)
 	return err;
 }
 
+static int ovl_fileattr_set(struct inode *i, uint32_t flags)
+{
+	int err = ovl_own_attrs(ovl_i(i));
+
+	return err ? err : inode_fileattr_set(i, flags);
+}
+
 static bool lower_still(struct dentry *d)
 {
 	const struct inode_ops *ops = d->inode->ops;
@@ -462,5 +470,7 @@ const struct inode_ops ovl_inode_ops = {
 	.removexattr = ovl_removexattr,
 	.get_acl = ovl_get_acl,
 	.set_acl = ovl_set_acl,
+	.fileattr_get = inode_fileattr_get,
+	.fileattr_set = ovl_fileattr_set,
 	.free = ovl_free,
 };

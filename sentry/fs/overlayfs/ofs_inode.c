@@ -5,6 +5,7 @@
 
 #include "sentry/fs/overlayfs/ofs_impl.h"
 #include "sentry/vfs/acl.h"
+#include "sentry/vfs/fileattr.h"
 #include "syscalls/abi/lx_xattr.h"
 
 /* ---- the table of inodes in use ---- */
@@ -94,6 +95,7 @@ void ofs_sync(struct ofs_inode *o)
 
 	if (vfs_getattr(&p, &st) == 0)
 		take_fields(&o->vfs, &st);
+	o->vfs.fl = p.dentry->inode->fl;
 }
 
 static uint64_t number_of(const struct ofs_part *p)
@@ -489,6 +491,27 @@ static int ofs_set_acl(struct inode *i, int type, struct acl *a)
 	return err;
 }
 
+static int ofs_fileattr_get(struct inode *i, uint32_t *flags)
+{
+	struct path p = ofs_path(ofs_top(ofs_i(i)));
+
+	return vfs_fileattr_get(&p, flags);
+}
+
+static int ofs_fileattr_set(struct inode *i, uint32_t flags)
+{
+	int err = ofs_copy_up(i, UINT64_MAX);
+	struct inode *real;
+
+	if (err)
+		return err;
+	real = ofs_i(i)->upper.dentry->inode;
+	err = real->ops->fileattr_set ? real->ops->fileattr_set(real, flags) : -LX_ENOTTY;
+	if (!err)
+		ofs_sync(ofs_i(i));
+	return err;
+}
+
 const struct inode_ops ofs_inode_ops = {
 	.lookup = ofs_lookup,
 	.create = ofs_create,
@@ -510,5 +533,7 @@ const struct inode_ops ofs_inode_ops = {
 	.removexattr = ofs_removexattr,
 	.get_acl = ofs_get_acl,
 	.set_acl = ofs_set_acl,
+	.fileattr_get = ofs_fileattr_get,
+	.fileattr_set = ofs_fileattr_set,
 	.free = ofs_free,
 };

@@ -4,6 +4,7 @@
 
 #include "sentry/fs/tmpfs/tmpfs_impl.h"
 #include "sentry/vfs/acl.h"
+#include "sentry/vfs/fileattr.h"
 #include "syscalls/abi/lx_statfs.h"
 
 static void tmpfs_free(struct inode *i)
@@ -450,6 +451,11 @@ static int tmpfs_set_acl(struct inode *i, int type, struct acl *a)
 	return i->sb->magic == LX_TMPFS_MAGIC ? inode_acl_keep(i, type, a) : -LX_EOPNOTSUPP;
 }
 
+static int tmpfs_fileattr_get(struct inode *i, uint32_t *flags)
+{
+	return i->sb->magic == LX_TMPFS_MAGIC ? inode_fileattr_get(i, flags) : -LX_ENOTTY;
+}
+
 const struct inode_ops tmpfs_inode_ops = {
 	.lookup = tmpfs_lookup,
 	.create = make,
@@ -471,5 +477,7 @@ const struct inode_ops tmpfs_inode_ops = {
 	.removexattr = tmpfs_removexattr,
 	.get_acl = tmpfs_get_acl,
 	.set_acl = tmpfs_set_acl,
+	.fileattr_get = tmpfs_fileattr_get,
+	.fileattr_set = inode_fileattr_set,
 	.free = tmpfs_free,
 };
