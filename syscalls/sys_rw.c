@@ -28,12 +28,15 @@ static long plain_io(struct task *t, struct file *f, struct uaddr buf, uint64_t 
 		     int64_t *pos, bool write)
 {
 	struct uio u;
+	long r;
 	int err = write ? file_may_write(f, pos, 0) : file_may_read(f, pos, 0);
 
 	if (err)
 		return err;
 	if (count > LX_USER_ADDR_MAX || buf.v > LX_USER_ADDR_MAX - count)
 		return -LX_EFAULT;
+	if (!write && count >= PLAT_BIG_READ && task_big_read(t, f, buf.v, count, pos, &r))
+		return r;
 	uio_init_user(&u, t, buf, count);
 	if (!write && task_touch(t, &u, read_most(f)))
 		return -LX_ERAN;

@@ -110,6 +110,15 @@ static void emit_mapped(struct build *b, unsigned idx, const uint64_t a[6], int 
 		emit_close(b, l);
 }
 
+static void emit_pread(struct build *b, unsigned idx, const uint64_t a[6], int fd)
+{
+	struct loan *l = loan_of(b, fd, 0);
+
+	l->cmd[l->ncmd++] = (uint8_t)b->n;
+	emit(b, idx, (uint64_t)SYS_pread64 | STUB_CMD_FD, 0, a[0], a[1], a[2], 0, 0);
+	emit_close(b, l);
+}
+
 /* Lend all but the last, which goes with the answer. A failed loan fails in the stub as
  * EBADF, like any refused command. */
 static void lend_first(struct build *b)
@@ -176,6 +185,9 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 			}
 			emit(b, i, SYS_mmap, a[0], a[1], a[2], a[3], (uint64_t)-1L, a[5]);
 			break;
+		case PLAT_CMD_PREAD:
+			emit_pread(b, i, a, c->fd);
+			break;
 		case PLAT_CMD_MUNMAP:
 			emit(b, i, SYS_munmap, a[0], a[1], 0, 0, 0, 0);
 			break;
@@ -215,13 +227,17 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 	}
 }
 
+static bool takes_fd(const struct plat_cmd *c)
+{
+	return (c->op == PLAT_CMD_MMAP || c->op == PLAT_CMD_PREAD) && c->fd >= 0;
+}
+
 static void consume(struct plat_batch *batch, int keep)
 {
 	if (!batch)
 		return;
 	for (unsigned i = 0; i < batch->count; i++)
-		if (batch->cmd[i].op == PLAT_CMD_MMAP && batch->cmd[i].fd >= 0 &&
-		    batch->cmd[i].fd != keep)
+		if (takes_fd(&batch->cmd[i]) && batch->cmd[i].fd != keep)
 			close(batch->cmd[i].fd);
 	batch->count = 0;
 }
@@ -229,7 +245,7 @@ static void consume(struct plat_batch *batch, int keep)
 static bool batch_has_fd(const struct plat_batch *batch, int fd)
 {
 	for (unsigned i = 0; fd >= 0 && i < batch->count; i++)
-		if (batch->cmd[i].op == PLAT_CMD_MMAP && batch->cmd[i].fd == fd)
+		if (takes_fd(&batch->cmd[i]) && batch->cmd[i].fd == fd)
 			return true;
 	return false;
 }

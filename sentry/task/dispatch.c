@@ -179,6 +179,8 @@ static bool serve_syscall(struct task *t)
 	t->restart_fn = NULL;
 	t->atomic.state = ATOMIC_NONE;
 	t->touch = TOUCH_UNDECIDED;
+	if (t->big.state)
+		task_big_read_end(t);
 	t->sysno = r->rax;
 	t->sysargs[0] = r->rdi;
 	t->sysargs[1] = r->rsi;
@@ -307,6 +309,14 @@ static bool touch_failed(struct task *t)
 	return t->killed ? die(t) : run_call(t);
 }
 
+static bool big_failed(struct task *t)
+{
+	t->batch.count = 0;
+	t->kick_fn = NULL;
+	t->big.state = BIG_FAILED;
+	return t->killed ? die(t) : run_call(t);
+}
+
 #define TOUCH_RANGES 16
 
 /* Order the touching of u's first `most` bytes. */
@@ -428,6 +438,8 @@ static bool serve(struct task *t, const struct plat_trap *tr)
 	case PLAT_TRAP_BATCH:
 		if (t->atomic.state == ATOMIC_ORDERED)
 			return cmpxchg_failed(t, tr->error);
+		if (t->big.state == BIG_ORDERED)
+			return big_failed(t);
 		return t->touch == TOUCH_ORDERED ? touch_failed(t) : serve_batch_failure(t, tr);
 	case PLAT_TRAP_DIED:
 		return serve_died(t, tr);

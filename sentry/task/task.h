@@ -166,6 +166,12 @@ struct task {
 		enum { ATOMIC_NONE, ATOMIC_ORDERED, ATOMIC_DONE } state;
 		int result;
 	} atomic;
+	struct {			/* task_big_read() */
+		enum { BIG_NONE, BIG_ORDERED, BIG_DONE, BIG_FAILED } state;
+		struct file *file;	/* one reference; NULL unless ordered or done */
+		int64_t pos;		/* of what was ordered: len bytes from there */
+		uint64_t len;
+	} big;
 	enum { TOUCH_UNDECIDED, TOUCH_ORDERED, TOUCH_SETTLED } touch; /* task_touch() */
 	void (*kick_fn)(struct task *t); /* what the KICK asked for by kick_after does */
 	struct task *cloning;		/* one reference: child of the batch under way */
@@ -288,6 +294,14 @@ void kernel_kill_all(struct kernel *k, bool spare_init);
 long task_cmpxchg(struct task *t, uint64_t addr, uint32_t expected, uint32_t desired);
 /* Did one come back? Then *out is 0, -LX_EAGAIN (the word differed) or -LX_EFAULT. Once. */
 bool task_cmpxchg_result(struct task *t, int *out);
+
+/* For the handlers of read and pread64: large reads of regular files are done by the calling
+ * thread itself, from a lent descriptor straight into its memory (the sentry would copy twice).
+ * pos NULL: the file's own. true: *out is the handler's result. false: not this one, or it went
+ * wrong; read as usual. Kernel lock held. */
+bool task_big_read(struct task *t, struct file *f, uint64_t buf, uint64_t count,
+		   const int64_t *pos, long *out);
+void task_big_read_end(struct task *t); /* the call is over */
 
 struct uio;
 /* For handlers about to write up to `most` bytes to u's guest memory: while a memory limit is

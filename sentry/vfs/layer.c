@@ -181,6 +181,14 @@ static int follow_mmap(struct file *f, struct file_map *m)
 	return real->ops->mmap ? real->ops->mmap(real, m) : -LX_ENODEV;
 }
 
+static void follow_was_read(struct file *f)
+{
+	struct file *real = ((struct follower *)f->priv)->real;
+
+	if (real->ops->was_read)
+		real->ops->was_read(real);
+}
+
 static int follow_fsync(struct file *f, bool data_only)
 {
 	AUTO_PUT(file) struct file *real = real_file(f);
@@ -202,6 +210,7 @@ static const struct file_ops follow_ops = {
 	.read = follow_read,
 	.seek = follow_seek,
 	.mmap = follow_mmap,
+	.was_read = follow_was_read,
 	.fsync = follow_fsync,
 	.release = follow_release,
 };

@@ -113,6 +113,9 @@ struct file_ops {
 	/* How a blocking read or write waits after -LX_EAGAIN, when the file has a rule of its
 	 * own (socket timeouts): 0: try again; else the result of the call. NULL: by poll. */
 	long (*wait)(struct task *t, struct file *f, uint32_t events);
+	/* Bytes of a regular file were read through a descriptor from ->mmap(): what else a read
+	 * does. NULL: read it by ->read() only. */
+	void (*was_read)(struct file *f);
 	/* A short text for /proc/PID/fdinfo after pos/flags/mnt_id; may be NULL. */
 	int (*fdinfo)(struct file *f, char *buf, size_t size);
 	bool async;	/* O_ASYNC has an effect: its poll queues give SIGIO */

@@ -71,7 +71,7 @@ static int run_commands(struct stub_slot *s, long fd)
 		if (failed && !(c->nr & STUB_CMD_ALWAYS))
 			continue;
 		if (c->nr & STUB_CMD_FD)
-			c->a[nr == SYS_close ? 0 : 4] = (uint64_t)fd;
+			c->a[nr == SYS_mmap ? 4 : 0] = (uint64_t)fd;
 		if (nr == SYS_clone) {
 			register long r10 __asm__("r10") = (long)c->a[3];
 			register long r8 __asm__("r8") = (long)c->a[4];
@@ -94,6 +94,8 @@ static int run_commands(struct stub_slot *s, long fd)
 		} else {
 			r = sys6(nr, (long)c->a[0], (long)c->a[1], (long)c->a[2],
 				 (long)c->a[3], (long)c->a[4], (long)c->a[5]);
+			if (nr == SYS_pread64 && r != (long)c->a[2])
+				r = -5 /* EIO */;
 		}
 		if (r < 0 && r > -4096 && !failed && !(c->nr & STUB_CMD_ALWAYS)) {
 			failed = 1;

@@ -286,6 +286,11 @@ static int gofer_mmap(struct file *f, struct file_map *m)
 	return 0;
 }
 
+static void gofer_was_read(struct file *f)
+{
+	gofer_i(f->inode)->stale = true; /* its access time */
+}
+
 static int gofer_fsync(struct file *f, bool data_only)
 {
 	int err, fd = host_fd(f);
@@ -315,6 +320,7 @@ const struct file_ops gofer_file_ops = {
 	.write = gofer_write,
 	.seek = gofer_seek,
 	.mmap = gofer_mmap,
+	.was_read = gofer_was_read,
 	.fsync = gofer_fsync,
 	.fallocate = gofer_fallocate,
 	.release = gofer_file_release,

@@ -520,6 +520,7 @@ const struct file_ops memfile_file_ops = {
 	.write = op_write,
 	.fallocate = op_fallocate,
 	.mmap = op_mmap,
+	.was_read = file_touch_atime,
 	.seek = op_seek,
 	.fcntl = op_fcntl,
 };
