@@ -74,15 +74,15 @@ enum plat_cmd_op {
 			    * before it says whether it is */
 	PLAT_CMD_GETCPU,   /* addresses of two 32-bit words or 0: getcpu(2) */
 	PLAT_CMD_MEMBARRIER, /* cmd: membarrier(2) for this address space */
-	PLAT_CMD_PREAD,	   /* addr, len, off: pread(2) from fd, lent as for MMAP. Fails with -EIO
-			    * unless all len bytes came */
+	PLAT_CMD_PREAD,	   /* addr, len, off: pread(2) from fd, lent as for MMAP; PWRITE: */
+	PLAT_CMD_PWRITE,   /* pwrite(2). They fail with -EIO unless all len bytes went */
 	PLAT_CMD_CLOCK,	   /* clock, addr: write the time of one of the thread's own CPU
 			    * clocks (clock_gettime(2)) to guest memory */
 };
 
 struct plat_cmd {
 	enum plat_cmd_op op;
-	int fd;		/* MMAP, PREAD: host fd to lend for this call, or -1. Owned by the
+	int fd;		/* MMAP, PREAD, PWRITE: host fd to lend for this call, or -1. Owned by the
 			 * batch once added: closed when the batch is done with.
 			 * It must carry no more access than the guest may have. */
 	uint64_t same;	/* MMAP: commands of a batch in which this is equal, and not 0,
@@ -93,9 +93,9 @@ struct plat_cmd {
 
 #define PLAT_BATCH_MAX 32
 
-/* read(2) and pread64(2) of so many bytes, or more, are never partial traps: it can be worth
- * the while to let the thread do them itself (PLAT_CMD_PREAD). */
-#define PLAT_BIG_READ (256u << 10)
+/* read(2), write(2), pread64(2) and pwrite64(2) of so many bytes, or more, are never partial
+ * traps: it can be worth the while to let the thread do them itself (PLAT_CMD_PREAD). */
+#define PLAT_BIG_IO (256u << 10)
 
 struct plat_batch {
 	unsigned count;

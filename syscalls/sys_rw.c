@@ -35,7 +35,7 @@ static long plain_io(struct task *t, struct file *f, struct uaddr buf, uint64_t 
 		return err;
 	if (count > LX_USER_ADDR_MAX || buf.v > LX_USER_ADDR_MAX - count)
 		return -LX_EFAULT;
-	if (!write && count >= PLAT_BIG_READ && task_big_read(t, f, buf.v, count, pos, &r))
+	if (count >= PLAT_BIG_IO && task_big_io(t, f, buf.v, count, pos, write, &r))
 		return r;
 	uio_init_user(&u, t, buf, count);
 	if (!write && task_touch(t, &u, read_most(f)))

@@ -196,6 +196,7 @@ static int run_cmd(struct fake *f, struct plat_thread *th, const struct plat_cmd
 		return 0;
 	case PLAT_CMD_MREMAP:
 	case PLAT_CMD_PREAD:
+	case PLAT_CMD_PWRITE:
 	case PLAT_CMD_CMPXCHG:
 	case PLAT_CMD_GETCPU:
 	case PLAT_CMD_MEMBARRIER:
@@ -483,8 +484,8 @@ static void resume(struct plat_thread *th, struct plat_batch *batch)
 		enqueue(f, th);
 	}
 	for (unsigned i = 0; batch && i < batch->count; i++)
-		if ((batch->cmd[i].op == PLAT_CMD_MMAP || batch->cmd[i].op == PLAT_CMD_PREAD) &&
-		    batch->cmd[i].fd >= 0)
+		if ((batch->cmd[i].op == PLAT_CMD_MMAP || batch->cmd[i].op == PLAT_CMD_PREAD ||
+		     batch->cmd[i].op == PLAT_CMD_PWRITE) && batch->cmd[i].fd >= 0)
 			close(batch->cmd[i].fd);
 	if (batch)
 		batch->count = 0;

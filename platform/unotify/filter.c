@@ -2,7 +2,7 @@
  *
  *   from outside the stub's code:  a call of the direct set -> notification; every other
  *                 number, every foreign architecture and x32 -> SIGSYS (the stub's handler)
- *   from inside:  a few memory calls, reading from what was lent, barriers and waiting on a futex run; clone and the hand-over
+ *   from inside:  a few memory calls, reading and writing what was lent, barriers and waiting on a futex run; clone and the hand-over
  *                 call go to the sentry; all else kills the process
  *
  * The stub's code lies within one 4 GiB block, so one comparison of the upper half
@@ -76,17 +76,19 @@ static void search(struct prog *p, const uint64_t *set, const uint32_t *at, unsi
 	search(p, set, at, mid, hi);
 }
 
-/* A is the number. Those of PLAT_BIG_READ bytes and more go to the stub. */
-static void big_reads(struct prog *p)
+/* A is the number. Reads and writes of PLAT_BIG_IO bytes and more go to the stub. */
+static void big_io(struct prog *p)
 {
 	const size_t count = offsetof(struct seccomp_data, args[2]);
 
-	jump(p, BPF_JEQ, SYS_read, 1, 0);
-	jump(p, BPF_JEQ, SYS_pread64, 0, 6);
+	_Static_assert(SYS_read == 0 && SYS_write == 1 && SYS_pwrite64 == SYS_pread64 + 1, "");
+	jump(p, BPF_JGE, SYS_write + 1, 0, 2);
+	jump(p, BPF_JGE, SYS_pread64, 0, 7);
+	jump(p, BPF_JGE, SYS_pwrite64 + 1, 6, 0);
 	load(p, count + 4);
 	jump(p, BPF_JEQ, 0, 0, 2);
 	load(p, count);
-	jump(p, BPF_JGE, PLAT_BIG_READ, 0, 1);
+	jump(p, BPF_JGE, PLAT_BIG_IO, 0, 1);
 	ret(p, SECCOMP_RET_TRAP);
 	ret(p, SECCOMP_RET_USER_NOTIF);
 }
@@ -110,8 +112,9 @@ static void from_guest(struct prog *p, const uint64_t *set)
 	jump(p, BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);
 	ret(p, SECCOMP_RET_TRAP);
 	load(p, offsetof(struct seccomp_data, nr));
-	if (is_direct(set, SYS_read) && is_direct(set, SYS_pread64))
-		big_reads(p);
+	if (is_direct(set, SYS_read) && is_direct(set, SYS_write) &&
+	    is_direct(set, SYS_pread64) && is_direct(set, SYS_pwrite64))
+		big_io(p);
 	search(p, set, at, 0, n);
 }
 
@@ -123,7 +126,8 @@ static void from_stub(struct prog *p)
 					    SYS_mprotect,     SYS_mremap,     SYS_madvise,
 					    SYS_arch_prctl,   SYS_sigaltstack, SYS_close,
 					    SYS_exit,	      SYS_getcpu,     SYS_membarrier,
-					    SYS_getrusage,    SYS_clock_gettime, SYS_pread64 };
+					    SYS_getrusage,    SYS_clock_gettime, SYS_pread64,
+					    SYS_pwrite64 };
 
 	load(p, offsetof(struct seccomp_data, arch));
 	jump(p, BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);

@@ -110,12 +110,12 @@ static void emit_mapped(struct build *b, unsigned idx, const uint64_t a[6], int 
 		emit_close(b, l);
 }
 
-static void emit_pread(struct build *b, unsigned idx, const uint64_t a[6], int fd)
+static void emit_io(struct build *b, unsigned idx, uint64_t nr, const uint64_t a[6], int fd)
 {
 	struct loan *l = loan_of(b, fd, 0);
 
 	l->cmd[l->ncmd++] = (uint8_t)b->n;
-	emit(b, idx, (uint64_t)SYS_pread64 | STUB_CMD_FD, 0, a[0], a[1], a[2], 0, 0);
+	emit(b, idx, nr | STUB_CMD_FD, 0, a[0], a[1], a[2], 0, 0);
 	emit_close(b, l);
 }
 
@@ -186,7 +186,10 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 			emit(b, i, SYS_mmap, a[0], a[1], a[2], a[3], (uint64_t)-1L, a[5]);
 			break;
 		case PLAT_CMD_PREAD:
-			emit_pread(b, i, a, c->fd);
+			emit_io(b, i, SYS_pread64, a, c->fd);
+			break;
+		case PLAT_CMD_PWRITE:
+			emit_io(b, i, SYS_pwrite64, a, c->fd);
 			break;
 		case PLAT_CMD_MUNMAP:
 			emit(b, i, SYS_munmap, a[0], a[1], 0, 0, 0, 0);
@@ -229,7 +232,8 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 
 static bool takes_fd(const struct plat_cmd *c)
 {
-	return (c->op == PLAT_CMD_MMAP || c->op == PLAT_CMD_PREAD) && c->fd >= 0;
+	return (c->op == PLAT_CMD_MMAP || c->op == PLAT_CMD_PREAD || c->op == PLAT_CMD_PWRITE) &&
+	       c->fd >= 0;
 }
 
 static void consume(struct plat_batch *batch, int keep)

@@ -180,7 +180,7 @@ static bool serve_syscall(struct task *t)
 	t->atomic.state = ATOMIC_NONE;
 	t->touch = TOUCH_UNDECIDED;
 	if (t->big.state)
-		task_big_read_end(t);
+		task_big_io_end(t);
 	t->sysno = r->rax;
 	t->sysargs[0] = r->rdi;
 	t->sysargs[1] = r->rsi;

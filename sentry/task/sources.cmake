@@ -1,5 +1,5 @@
 list(APPEND SENTRY_SOURCES
-  ${CMAKE_CURRENT_LIST_DIR}/big_read.c
+  ${CMAKE_CURRENT_LIST_DIR}/big_io.c
   ${CMAKE_CURRENT_LIST_DIR}/dispatch.c
   ${CMAKE_CURRENT_LIST_DIR}/exec_cred.c
   ${CMAKE_CURRENT_LIST_DIR}/exec_strings.c

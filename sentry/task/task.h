@@ -166,7 +166,7 @@ struct task {
 		enum { ATOMIC_NONE, ATOMIC_ORDERED, ATOMIC_DONE } state;
 		int result;
 	} atomic;
-	struct {			/* task_big_read() */
+	struct {			/* task_big_io() */
 		enum { BIG_NONE, BIG_ORDERED, BIG_DONE, BIG_FAILED } state;
 		struct file *file;	/* one reference; NULL unless ordered or done */
 		int64_t pos;		/* of what was ordered: len bytes from there */
@@ -229,7 +229,7 @@ struct tgroup {			/* a process */
 	bool shares_mm;			/* runs in the address space of another process */
 	bool hashed;			/* in the pid table */
 	bool called;			/* has made a system call */
-	struct {			/* /proc/PID/io: bytes and calls of read and write */
+	struct io_account {	/* /proc/PID/io: bytes and calls of read and write */
 		uint64_t rchar, wchar, syscr, syscw;
 	} io;
 	struct ktimer kill_timer;	/* ends threads that do not follow a kick */
@@ -295,13 +295,13 @@ long task_cmpxchg(struct task *t, uint64_t addr, uint32_t expected, uint32_t des
 /* Did one come back? Then *out is 0, -LX_EAGAIN (the word differed) or -LX_EFAULT. Once. */
 bool task_cmpxchg_result(struct task *t, int *out);
 
-/* For the handlers of read and pread64: large reads of regular files are done by the calling
- * thread itself, from a lent descriptor straight into its memory (the sentry would copy twice).
- * pos NULL: the file's own. true: *out is the handler's result. false: not this one, or it went
- * wrong; read as usual. Kernel lock held. */
-bool task_big_read(struct task *t, struct file *f, uint64_t buf, uint64_t count,
-		   const int64_t *pos, long *out);
-void task_big_read_end(struct task *t); /* the call is over */
+/* For the handlers of read, write, pread64 and pwrite64: large ones of regular files are done by
+ * the calling thread itself, with a lent descriptor and its own memory (the sentry would copy
+ * twice). pos NULL: the file's own. true: *out is the handler's result. false: not this one, or
+ * it went wrong; go on as usual. Kernel lock held. */
+bool task_big_io(struct task *t, struct file *f, uint64_t buf, uint64_t count,
+		 const int64_t *pos, bool write, long *out);
+void task_big_io_end(struct task *t); /* the call is over */
 
 struct uio;
 /* For handlers about to write up to `most` bytes to u's guest memory: while a memory limit is

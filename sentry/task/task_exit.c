@@ -219,7 +219,7 @@ static void exit_mm(struct task *t)
 
 static void exit_files(struct task *t)
 {
-	task_big_read_end(t);
+	task_big_io_end(t);
 	if (t->fds)
 		fdtable_put(t->fds, t);
 	t->fds = NULL;

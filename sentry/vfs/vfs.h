@@ -116,6 +116,10 @@ struct file_ops {
 	/* Bytes of a regular file were read through a descriptor from ->mmap(): what else a read
 	 * does. NULL: read it by ->read() only. */
 	void (*was_read)(struct file *f);
+	/* A descriptor that its opener may write to a regular file with, for the caller to own,
+	 * and with no more access than that; or -1. Then was_written(): up to end. Both or none. */
+	int (*lend_write)(struct file *f);
+	void (*was_written)(struct file *f, int64_t end);
 	/* A short text for /proc/PID/fdinfo after pos/flags/mnt_id; may be NULL. */
 	int (*fdinfo)(struct file *f, char *buf, size_t size);
 	bool async;	/* O_ASYNC has an effect: its poll queues give SIGIO */

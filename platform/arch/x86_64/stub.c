@@ -94,7 +94,7 @@ static int run_commands(struct stub_slot *s, long fd)
 		} else {
 			r = sys6(nr, (long)c->a[0], (long)c->a[1], (long)c->a[2],
 				 (long)c->a[3], (long)c->a[4], (long)c->a[5]);
-			if (nr == SYS_pread64 && r != (long)c->a[2])
+			if ((nr == SYS_pread64 || nr == SYS_pwrite64) && r != (long)c->a[2])
 				r = -5 /* EIO */;
 		}
 		if (r < 0 && r > -4096 && !failed && !(c->nr & STUB_CMD_ALWAYS)) {

@@ -25,6 +25,8 @@ static void fd_detach(struct gofer_fd *d)
 		gi->ro = NULL;
 	if (gi->rw == d)
 		gi->rw = NULL;
+	if (gi->wo == d)
+		gi->wo = NULL;
 	d->owner = NULL;
 	if (d->users == 0)
 		fd_free(d);
@@ -54,10 +56,13 @@ void gofer_fd_unuse(struct gofer_fd *d)
 	}
 	list_push_back(&c->idle_fds, &d->idle);
 	/* Shared: somebody on the host may want to execute the file (ETXTBSY). */
-	if (d->writable && gofer_s(&d->owner->i)->shared)
+	if (d->writable && gofer_s(&d->owner->i)->shared) {
+		if (d->owner->wo)
+			fd_detach(d->owner->wo);
 		fd_detach(d);
-	else
+	} else {
 		evict(c, c->max_fds);
+	}
 }
 
 void gofer_fd_drop_ro(struct gofer_inode *gi)
@@ -72,11 +77,13 @@ void gofer_fd_drop_all(struct gofer_inode *gi)
 		fd_detach(gi->ro);
 	if (gi->rw)
 		fd_detach(gi->rw);
+	if (gi->wo)
+		fd_detach(gi->wo);
 }
 
-int gofer_fd_install(struct gofer_inode *gi, int fd, bool readable, bool writable)
+static int install(struct gofer_inode *gi, struct gofer_fd **slot, int fd, bool readable,
+		   bool writable)
 {
-	struct gofer_fd **slot = writable ? &gi->rw : &gi->ro;
 	struct gofer_conn *c = gofer_c(&gi->i);
 	struct gofer_fd *d = calloc(1, sizeof(*d));
 
@@ -96,6 +103,11 @@ int gofer_fd_install(struct gofer_inode *gi, int fd, bool readable, bool writabl
 	*slot = d;
 	list_push_back(&c->idle_fds, &d->idle);
 	return 0;
+}
+
+int gofer_fd_install(struct gofer_inode *gi, int fd, bool readable, bool writable)
+{
+	return install(gi, writable ? &gi->rw : &gi->ro, fd, readable, writable);
 }
 
 int gofer_fd_any(const struct gofer_inode *gi)
@@ -120,7 +132,8 @@ static void set_hint(const struct gofer_inode *gi, const struct path *path,
 }
 
 /* Ask the gofer for a descriptor and put it into the cache. */
-static int fetch(struct gofer_inode *gi, uint32_t access, const struct path *path)
+static int fetch(struct gofer_inode *gi, struct gofer_fd **slot, uint32_t access,
+		 const struct path *path)
 {
 	struct gofer_conn *c = gofer_c(&gi->i);
 	struct gofer_open_req q = { .node = gi->node, .access = access };
@@ -139,7 +152,7 @@ static int fetch(struct gofer_inode *gi, uint32_t access, const struct path *pat
 		return err;
 	if (fd < 0)
 		return -LX_EIO;
-	err = gofer_fd_install(gi, fd, access != GOFER_OPEN_WRITE, access != GOFER_OPEN_READ);
+	err = install(gi, slot, fd, access != GOFER_OPEN_WRITE, access != GOFER_OPEN_READ);
 	if (!err)
 		gofer_apply_attr(gi, &p.attr);
 	return err;
@@ -154,17 +167,17 @@ int gofer_fd_use(struct gofer_inode *gi, uint32_t fmode, const struct path *path
 	if (!(fmode & FMODE_WRITE)) {
 		*out = gi->rw && gi->rw->readable ? gi->rw : gi->ro;
 		if (!*out)
-			err = fetch(gi, GOFER_OPEN_READ, path);
+			err = fetch(gi, &gi->ro, GOFER_OPEN_READ, path);
 		if (!*out && !err)
 			*out = gi->ro;
 	} else {
 		if (gofer_s(&gi->i)->readonly)
 			return -LX_EROFS;
 		if (!gi->rw || (want_read && !gi->rw->readable))
-			err = fetch(gi, GOFER_OPEN_RDWR, path);
+			err = fetch(gi, &gi->rw, GOFER_OPEN_RDWR, path);
 		/* Not even the gofer may read it. */
 		if (err == -LX_EACCES && !want_read)
-			err = fetch(gi, GOFER_OPEN_WRITE, path);
+			err = fetch(gi, &gi->rw, GOFER_OPEN_WRITE, path);
 		*out = gi->rw;
 	}
 	if (err)
@@ -178,11 +191,18 @@ int gofer_fd_readonly(struct gofer_inode *gi, const struct path *path)
 	int err;
 
 	if (!gi->ro) {
-		err = fetch(gi, GOFER_OPEN_READ, path);
+		err = fetch(gi, &gi->ro, GOFER_OPEN_READ, path);
 		if (err)
 			return err;
 	}
 	return gi->ro->fd;
+}
+
+int gofer_fd_writeonly(struct gofer_inode *gi, const struct path *path)
+{
+	int err = gi->wo ? 0 : fetch(gi, &gi->wo, GOFER_OPEN_WRITE, path);
+
+	return err ? err : gi->wo->fd;
 }
 
 void gofer_fd_before_unlink(struct gofer_inode *gi)

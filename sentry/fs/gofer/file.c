@@ -291,6 +291,25 @@ static void gofer_was_read(struct file *f)
 	gofer_i(f->inode)->stale = true; /* its access time */
 }
 
+static int gofer_lend_write(struct file *f)
+{
+	const struct gofer_fd *d = f->priv;
+	int fd = (f->mode & FMODE_READ) || !d->readable
+			 ? d->fd
+			 : gofer_fd_writeonly(gofer_i(f->inode), &f->path);
+
+	return fd < 0 ? -1 : gofer_host_dup(fd);
+}
+
+static void gofer_was_written(struct file *f, int64_t end)
+{
+	struct gofer_inode *gi = gofer_i(f->inode);
+
+	gi->stale = true;
+	if ((uint64_t)end > gi->i.size)
+		gi->i.size = (uint64_t)end;
+}
+
 static int gofer_fsync(struct file *f, bool data_only)
 {
 	int err, fd = host_fd(f);
@@ -321,6 +340,8 @@ const struct file_ops gofer_file_ops = {
 	.seek = gofer_seek,
 	.mmap = gofer_mmap,
 	.was_read = gofer_was_read,
+	.lend_write = gofer_lend_write,
+	.was_written = gofer_was_written,
 	.fsync = gofer_fsync,
 	.fallocate = gofer_fallocate,
 	.release = gofer_file_release,

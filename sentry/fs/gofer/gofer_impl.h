@@ -100,7 +100,7 @@ struct gofer_inode {
 	uint64_t append_end;	/* … and where the last of them will end */
 	uint64_t fresh_at;	/* shared: kernel->ctxt when last looked at */
 	char *target;		/* symlink, once read */
-	struct gofer_fd *ro, *rw;
+	struct gofer_fd *ro, *rw, *wo; /* wo: to be lent; not for rw's users */
 	struct gofer_listing *listing;
 	struct {		/* a directory's lookups so far: ahead.c */
 		uint32_t at;	/* where in the listing the next ones begin */
@@ -238,6 +238,8 @@ int gofer_fd_use(struct gofer_inode *gi, uint32_t fmode, const struct path *path
 void gofer_fd_unuse(struct gofer_fd *d);
 /* A read-only descriptor for mmap, borrowed from the cache: fd or -LX_E…. */
 int gofer_fd_readonly(struct gofer_inode *gi, const struct path *path);
+/* Likewise one for writing only. */
+int gofer_fd_writeonly(struct gofer_inode *gi, const struct path *path);
 /* The last name of gi is about to go: whoever has it open can have it mapped still, and it
  * cannot be opened afterwards. Best effort. */
 void gofer_fd_before_unlink(struct gofer_inode *gi);

@@ -1,6 +1,8 @@
-/* Large reads, which the sandbox may carry out in another way than small ones. */
+/* Large reads and writes, which the sandbox may carry out in another way than small ones. */
 #include <pthread.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 
@@ -215,6 +217,167 @@ CASE(big_read_of_changing_file, "read,pread64,truncate")
 	}
 	stop = 1;
 	pthread_join(t, NULL);
+	close(fd);
+}
+
+static void check_file(const char *path, size_t from, size_t n)
+{
+	uint8_t *b = pages(SIZE);
+	int fd = open(path, O_RDONLY);
+	struct stat st;
+
+	CHECK(fd >= 0 && n <= SIZE);
+	CHECK_EQ(pread(fd, b, n, (off_t)from), n);
+	same(b, from, n);
+	CHECK_EQ(fstat(fd, &st), 0);
+	CHECK_EQ(st.st_size, from + n);
+	munmap(b, SIZE);
+	close(fd);
+}
+
+static uint8_t *pattern(void)
+{
+	uint8_t *b = pages(SIZE);
+
+	for (size_t i = 0; i < SIZE; i++)
+		b[i] = at(i);
+	return b;
+}
+
+static void write_whole(const char *path, int flags)
+{
+	int fd = open(path, O_CREAT | O_TRUNC | flags, 0644);
+	uint8_t *b = pattern();
+
+	CHECK(fd >= 0);
+	CHECK_EQ(write(fd, b, BIG), BIG);
+	CHECK_EQ(write(fd, b + BIG, BIG + 1), BIG + 1);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 2 * BIG + 1);
+	check_file(path, 0, 2 * BIG + 1);
+	CHECK_EQ(pwrite(fd, b + 5, BIG, 5), BIG);
+	CHECK_EQ(pwrite(fd, b + 2 * BIG + 1, BIG - 1, 2 * BIG + 1), BIG - 1);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 2 * BIG + 1);
+	check_file(path, 0, SIZE);
+	CHECK_EQ(ftruncate(fd, 0), 0);
+	CHECK_EQ(pwrite(fd, b + 4096, BIG, 4096), BIG);
+	check_file(path, 4096, BIG);
+	CHECK_EQ(close(fd), 0);
+	CHECK_EQ(unlink(path), 0);
+	munmap(b, SIZE);
+}
+
+CASE(big_write_content, "write,pwrite64")
+{
+	write_whole("w", O_WRONLY);
+	write_whole("w", O_RDWR);
+	write_whole("w", O_WRONLY | O_SYNC);
+	write_whole("/dev/shm/big_write", O_WRONLY);
+	write_whole("/dev/shm/big_write", O_RDWR);
+}
+
+CASE(big_write_append, "write,pwrite64")
+{
+	int fd = open("w", O_CREAT | O_TRUNC | O_WRONLY | O_APPEND, 0644), rd;
+	uint8_t *b = pattern();
+
+	CHECK_EQ(write(fd, b, BIG), BIG);
+	CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+	CHECK_EQ(pwrite(fd, b + BIG, BIG, 0), BIG); /* as Linux: at the end */
+	check_file("w", 0, 2 * BIG);
+	close(fd);
+	rd = open("w", O_RDONLY);
+	CHECK_ERR(write(rd, b, BIG), EBADF);
+	CHECK_ERR(pwrite(rd, b, BIG, 0), EBADF);
+	close(rd);
+}
+
+CASE(big_write_bad_memory, "write,pwrite64")
+{
+	int fd = open("w", O_CREAT | O_TRUNC | O_RDWR, 0644);
+	uint8_t *b = pattern();
+
+	CHECK_EQ(munmap(b + BIG, 4096), 0);
+	CHECK_EQ(write(fd, b, 2 * BIG), BIG);
+	check_file("w", 0, BIG);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), BIG);
+	CHECK_ERR(write(fd, b + BIG, BIG), EFAULT);
+	CHECK_ERR(pwrite(fd, (void *)0x7ffffffff000, BIG, 0), EFAULT);
+	CHECK_ERR(pwrite(fd, b, BIG, -1), EINVAL);
+	CHECK_ERR(pwrite(fd, b, BIG, INT64_MAX - 100), EINVAL);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), BIG);
+	check_file("w", 0, BIG);
+	close(fd);
+}
+
+CASE(big_write_size_limit, "write,setrlimit")
+{
+	struct rlimit r = { BIG + 100, RLIM_INFINITY };
+	int fd = open("w", O_CREAT | O_TRUNC | O_WRONLY, 0644);
+	uint8_t *b = pattern();
+
+	signal(SIGXFSZ, SIG_IGN);
+	CHECK_EQ(setrlimit(RLIMIT_FSIZE, &r), 0);
+	CHECK_EQ(write(fd, b, BIG), BIG);
+	CHECK_EQ(write(fd, b + BIG, BIG), 100);
+	CHECK_ERR(write(fd, b, BIG), EFBIG);
+	check_file("w", 0, BIG + 100);
+	close(fd);
+}
+
+/* The set-id bits go when somebody without privilege writes. */
+CASE(big_write_set_id, "write")
+{
+	int fd = open("w", O_CREAT | O_TRUNC | O_WRONLY, 0644), st;
+	uint8_t *b = pattern();
+	struct stat s;
+
+	CHECK_EQ(fchmod(fd, 06777), 0);
+	if (fork() == 0) {
+		CHECK_EQ(setresuid(1000, 1000, 1000), 0);
+		CHECK_EQ(write(fd, b, BIG), BIG);
+		_exit(0);
+	}
+	CHECK(wait(&st) > 0 && st == 0);
+	CHECK_EQ(fstat(fd, &s), 0);
+	CHECK_EQ(s.st_mode & 07777, 0777);
+	check_file("w", 0, BIG);
+	close(fd);
+}
+
+static void *write_on(void *arg)
+{
+	static uint8_t block[2][300000];
+	int n = (int)(intptr_t)arg;
+
+	memset(block[n], 'a' + n, sizeof(block[n]));
+	for (int i = 0; i < 8; i++)
+		CHECK_EQ(write(both[0].fd, block[n], sizeof(block[n])), sizeof(block[n]));
+	return NULL;
+}
+
+/* Two threads and one open file: every block is there, whole. */
+CASE(big_write_shared_position, "write")
+{
+	int fd = open("w", O_CREAT | O_TRUNC | O_RDWR, 0644), count[2] = { 0 };
+	uint8_t *b = malloc(300000);
+	pthread_t t[2];
+
+	both[0].fd = fd;
+	for (intptr_t i = 0; i < 2; i++)
+		pthread_create(&t[i], NULL, write_on, (void *)i);
+	for (int i = 0; i < 2; i++)
+		pthread_join(t[i], NULL);
+	CHECK_EQ(lseek(fd, 0, SEEK_CUR), 16 * 300000);
+	for (int i = 0; i < 16; i++) {
+		CHECK_EQ(pread(fd, b, 300000, i * 300000), 300000);
+		for (int k = 1; k < 300000; k++)
+			CHECK(b[k] == b[0]);
+		CHECK(b[0] == 'a' || b[0] == 'b');
+		count[b[0] - 'a']++;
+	}
+	CHECK_EQ(count[0], 8);
+	CHECK_EQ(count[1], 8);
+	free(b);
 	close(fd);
 }
 
