@@ -1,5 +1,6 @@
 list(APPEND GOFER_SOURCES
   ${CMAKE_CURRENT_LIST_DIR}/server/serve_host.c
+  ${CMAKE_CURRENT_LIST_DIR}/server/watch_host.c
   ${CMAKE_CURRENT_LIST_DIR}/server/chan_host.c
   ${CMAKE_CURRENT_LIST_DIR}/server/dispatch.c
   ${CMAKE_CURRENT_LIST_DIR}/server/filter_host.c

@@ -61,7 +61,7 @@ long sys_inotify_add_watch(struct task *t, const struct inotify_add_watch_args *
 		return err;
 	err = inode_permission(t->cred, p.dentry->inode, MAY_READ);
 	if (!err)
-		err = inotify_watch(f, p.dentry->inode, a->mask);
+		err = inotify_watch(f, p.dentry, a->mask);
 	path_put(&p);
 	return err;
 }

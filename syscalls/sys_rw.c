@@ -6,6 +6,7 @@
 #include "sentry/vfs/fileattr.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_inotify.h"
 #include "syscalls/abi/lx_resource.h"
 #include "syscalls/abi/lx_signal.h"
 #include "syscalls/abi/lx_stat.h"
@@ -337,8 +338,12 @@ long sys_fallocate(struct task *t, const struct fallocate_args *a)
 		signal_send_self(t, LX_SIGXFSZ);
 		return -LX_EFBIG;
 	}
-	return f->ops->fallocate ? f->ops->fallocate(f, a->mode, a->offset, a->len)
-				 : -LX_EOPNOTSUPP;
+	if (!f->ops->fallocate)
+		return -LX_EOPNOTSUPP;
+	err = f->ops->fallocate(f, a->mode, a->offset, a->len);
+	if (!err)
+		fsnotify_dentry(f->path.dentry, LX_IN_MODIFY);
+	return err;
 }
 
 /* ---- advice ---- */

@@ -33,6 +33,7 @@
 /* SETFLAGS: sync, nodump, noatime, dirsync. Not those that would keep the host from changing
  * or removing the file. */
 #define GOFER_FLAGS_SETTABLE 0x100c8u
+#define GOFER_WATCHES 4096u /* of the host's inotify, at a time */
 /* OPEN access */
 #define GOFER_OPEN_READ 0u
 #define GOFER_OPEN_WRITE 1u

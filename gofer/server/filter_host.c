@@ -30,6 +30,7 @@ static const int allowed[] = {
 	SYS_ftruncate, SYS_fsync, SYS_fdatasync, SYS_syncfs,
 	SYS_fgetxattr, SYS_fsetxattr, SYS_flistxattr, SYS_fremovexattr,
 	463, 464, 465, 466, /* setxattrat, getxattrat, listxattrat, removexattrat */
+	SYS_inotify_init1, SYS_inotify_add_watch, SYS_inotify_rm_watch, SYS_fchdir,
 	/* memory and the end */
 	SYS_brk, SYS_munmap, SYS_mremap, SYS_madvise, SYS_exit_group, SYS_rt_sigreturn,
 	SYS_restart_syscall,

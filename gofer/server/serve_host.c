@@ -146,7 +146,7 @@ int gofer_serve(int sock, int fds_dir, bool poll, const struct gofer_export *exp
 	if (!s)
 		return -ENOMEM;
 	s->sock = sock;
-	s->dir_fd = s->rx_fd = -1;
+	s->dir_fd = s->rx_fd = s->in_fd = -1;
 	s->fds_dir = fds_dir;
 	s->uid = geteuid();
 	umask(0);

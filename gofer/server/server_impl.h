@@ -48,6 +48,8 @@ struct server {
 	int fds_dir;		/* /proc/self/fd, or -1 */
 	uint32_t uid;		/* whose files we make */
 	uint32_t umask;		/* the process's */
+	int in_fd;		/* the host's inotify, or -1; then fds_dir is where we stand */
+	unsigned nwatches;
 	bool acl_asked;		/* the client wants to know of ACLs */
 	bool no_xattrat;	/* the host has no getxattrat(2) and so on (before Linux 6.13) */
 	struct export_root *exports;

@@ -300,6 +300,9 @@ struct inode_ops {
 	int (*get_acl)(struct inode *i, int type, struct acl **out);
 	int (*set_acl)(struct inode *i, int type, struct acl *a);
 	bool lists_acl; /* listxattr names them */
+	/* inotify has got its first mark on i, or lost its last one: whoever changes things
+	 * without the VFS is to be watched. at: where i was found. NULL: nobody does. */
+	void (*watch)(struct inode *i, const struct dentry *at, bool on);
 	/* Inode flags of regular files and directories: LX_FS_*_FL. NULL: none (ENOTTY). */
 	int (*fileattr_get)(struct inode *i, uint32_t *flags);
 	int (*fileattr_set)(struct inode *i, uint32_t flags);

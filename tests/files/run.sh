@@ -134,6 +134,48 @@ fi
 exec 7>&- 8<&-
 wait $shell
 
+# ---- inotify: each change once, whoever made it ----
+
+cat >"$work/watch" <<'EOS'
+cd "$1" || exit 1
+inotifywait -m -e modify,attrib,close_write,move,create,delete,delete_self --format '%w%f %e' . d f 2>&1 &
+read -r go
+touch own; echo text >>own; chmod 600 own; mv own d/own; ln d/own d/own2; truncate -s 9 d/own; rm d/own d/own2
+mkdir own; mv own own2; rmdir own2; ln -s x own; rm own; cp /bin/true d/copy; rm d/copy; touch own-done
+read -r go
+kill $!
+EOS
+watch() { # output, directory, command…
+  local out=$1 d=$2 n=0
+  shift 2
+  rm -f "$work/go"; mkfifo "$work/go"
+  rm -rf "$d"; mkdir -p "$d/d"; echo 1 >"$d/f"
+  "$@" <"$work/go" >"$out" 2>&1 &
+  exec 9>"$work/go"
+  seen() { for _ in $(seq 400); do grep -q "$1" "$out" && return; read -rt 0.05 <> <(:); done; }
+  host() { "$@"; n=$((n + 1)); touch "$d/host-done$n"; seen "host-done$n CLOSE_WRITE"; }
+  seen established
+  host sh -c "echo new >'$d/a'"
+  host sh -c "echo more >>'$d/f'"
+  host chmod 600 "$d/f"
+  host mv "$d/a" "$d/d/b"
+  host mkdir "$d/d/sub"
+  host rm "$d/d/b"
+  host rmdir "$d/d/sub"
+  echo >&9
+  seen "own-done CLOSE_WRITE"
+  host mv "$d/f" "$d/g"
+  host rm "$d/g"
+  host rmdir "$d/d"
+  echo >&9
+  exec 9>&-
+  wait $!
+}
+watch "$work/native" "$work/seen" sh "$work/watch" "$work/seen"
+watch "$work/out" "$work/seen" timeout 100 "$runsc" --debug-log "$work/log" do -v "$work/seen:/mnt" sh "$work/watch" /mnt
+cmp -s "$work/native" "$work/out" && [ "$(wc -l <"$work/out")" -gt 60 ]
+say $? inotify "$(diff "$work/native" "$work/out" | head -9)"
+
 # ---- a killed sandbox has lost nothing that it acknowledged ----
 
 for how in volume rw; do

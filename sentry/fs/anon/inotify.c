@@ -106,6 +106,8 @@ static void mark_drop(struct mark *m, bool tell)
 	list_del_init(&m->in_inode);
 	RB_REMOVE(mark_tree, &in->marks, m);
 	fsnotify_marks--;
+	if (list_empty(&m->inode->watches) && m->inode->ops->watch)
+		m->inode->ops->watch(m->inode, NULL, false);
 	if (tell)
 		queue_event(in, m->wd, LX_IN_IGNORED, 0, NULL);
 	inode_put(m->inode);
@@ -281,8 +283,9 @@ bool file_is_inotify(const struct file *f)
 	return f->ops == &inotify_ops;
 }
 
-int inotify_watch(struct file *f, struct inode *i, uint32_t mask)
+int inotify_watch(struct file *f, struct dentry *at, uint32_t mask)
 {
+	struct inode *i = at->inode;
 	const uint32_t kept = LX_IN_ALL_EVENTS | LX_IN_EXCL_UNLINK | LX_IN_ONESHOT;
 	struct inotify *in = f->priv;
 	struct mark *m;
@@ -305,6 +308,8 @@ int inotify_watch(struct file *f, struct inode *i, uint32_t mask)
 	inode_get(i);
 	m->wd = in->next_wd++;
 	m->mask = mask & kept;
+	if (list_empty(&i->watches) && i->ops->watch)
+		i->ops->watch(i, at, true);
 	list_push_back(&i->watches, &m->in_inode);
 	RB_INSERT(mark_tree, &in->marks, m);
 	fsnotify_marks++;

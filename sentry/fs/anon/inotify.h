@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 struct file;
-struct inode;
+struct dentry;
 struct kernel;
 
 /* A new instance; *out has one reference. 0, -LX_ENOMEM. */
@@ -14,7 +14,7 @@ int inotify_open(struct kernel *k, bool nonblock, struct file **out);
 bool file_is_inotify(const struct file *f);
 /* The watch descriptor, -LX_EEXIST (IN_MASK_CREATE), -LX_ENOSPC, -LX_ENOMEM. mask is
  * checked by the caller. */
-int inotify_watch(struct file *f, struct inode *i, uint32_t mask);
+int inotify_watch(struct file *f, struct dentry *at, uint32_t mask);
 /* 0 or -LX_EINVAL. */
 int inotify_unwatch(struct file *f, int wd);
 

@@ -7,9 +7,13 @@
 #include <stdlib.h>
 
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "sentry/fs/gofer/watch.h"
 #include "sentry/vfs/acl.h"
 #include "syscalls/abi/lx_stat.h"
 #include "syscalls/abi/lx_xattr.h"
+
+/* The events that changes of attributes and length make. */
+#define CHANGES (LX_IN_ATTRIB | LX_IN_MODIFY | LX_IN_CLOSE_WRITE)
 
 int gofer_refresh(struct gofer_inode *gi)
 {
@@ -81,7 +85,9 @@ static int set_size(struct gofer_inode *gi, const struct iattr *a)
 		d = a->file->priv;
 	if (!d || !d->writable)
 		return 1;
+	gofer_watch_before(gofer_c(&gi->i));
 	err = gofer_host_ftruncate(d->fd, a->size);
+	gofer_watch_after(gofer_c(&gi->i), CHANGES, NULL, NULL);
 	if (err)
 		return err;
 	gi->i.size = a->size;
@@ -137,7 +143,9 @@ int gofer_setattr(struct inode *i, const struct iattr *a)
 	}
 	if (!q.valid)
 		return 0;
+	gofer_watch_before(gofer_c(i));
 	err = gofer_call_setattr(gofer_c(i), &q, &p, NULL);
+	gofer_watch_after(gofer_c(i), CHANGES, NULL, NULL);
 	if (err) {
 		gi->stale = true; /* some of it may have been done */
 		return err;
@@ -198,7 +206,9 @@ int gofer_setxattr(struct inode *i, const char *name, const void *val, size_t si
 		return -LX_EROFS;
 	if (size > LX_XATTR_SIZE_MAX)
 		return -LX_E2BIG;
+	gofer_watch_before(gofer_c(i));
 	err = gofer_call_setxattr(gofer_c(i), &q, &p, NULL);
+	gofer_watch_after(gofer_c(i), CHANGES, NULL, NULL);
 	if (err)
 		return err;
 	gi->no_xattr = false;
@@ -239,7 +249,9 @@ int gofer_removexattr(struct inode *i, const char *name)
 		return -LX_EOPNOTSUPP;
 	if (gofer_s(i)->readonly)
 		return -LX_EROFS;
+	gofer_watch_before(gofer_c(i));
 	err = gofer_call_removexattr(gofer_c(i), &q, &p, NULL);
+	gofer_watch_after(gofer_c(i), CHANGES, NULL, NULL);
 	if (!err)
 		gi->stale = true;
 	return err;
@@ -309,6 +321,8 @@ int gofer_fileattr_set(struct inode *i, uint32_t flags)
 
 	if (gofer_s(i)->readonly)
 		return -LX_EROFS;
+	gofer_watch_before(gofer_c(i));
 	err = gofer_call_setflags(gofer_c(i), &q, &p, NULL);
+	gofer_watch_after(gofer_c(i), CHANGES, NULL, NULL);
 	return err ? err : gofer_refresh(gofer_i(i));
 }

@@ -5,6 +5,7 @@
 
 #include "platform/base/log.h"
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "sentry/fs/gofer/watch.h"
 
 struct gofer_conn *gofer_conn_new(int sock)
 {
@@ -32,6 +33,7 @@ void gofer_conn_put(struct gofer_conn *c)
 {
 	if (!refs_put(&c->refs))
 		return;
+	gofer_watch_fini(c);
 	gofer_chan_close(c->chan);
 	gofer_host_close(c->sock);
 	free(c);

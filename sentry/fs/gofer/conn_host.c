@@ -71,6 +71,13 @@ int gofer_host_dup(int fd)
 	return r < 0 ? -errno : r;
 }
 
+long gofer_host_read(int fd, void *buf, size_t len)
+{
+	ssize_t n = read(fd, buf, len);
+
+	return n < 0 ? -errno : n;
+}
+
 long gofer_host_pread(int fd, void *buf, size_t len, int64_t pos)
 {
 	ssize_t n;

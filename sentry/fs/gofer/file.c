@@ -2,6 +2,7 @@
 #include <stdlib.h>
 
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "sentry/fs/gofer/watch.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_stat.h"
 
@@ -90,7 +91,15 @@ int gofer_open(struct inode *i, const struct path *path, uint32_t fmode, uint32_
 
 static void gofer_file_release(struct file *f)
 {
-	gofer_fd_unuse(f->priv);
+	struct gofer_fd *d = f->priv;
+	struct gofer_conn *c = d->c;
+	bool last = d->writable && d->users == 1 && gofer_s(f->inode)->shared;
+
+	if (last)
+		gofer_watch_before(c);
+	gofer_fd_unuse(d);
+	if (last)
+		gofer_watch_closed(c, f->path.dentry);
 }
 
 /* ---- read and write ---- */
@@ -148,13 +157,18 @@ static int64_t write_chunk(struct file *f, struct gofer_inode *gi, const uint8_t
 			gi->appends++;
 			gi->append_end = (uint64_t)pos + len;
 		}
+		gofer_watch_writing(gofer_c(i), true);
 		kernel_release_host(f->k);
 		n = gofer_host_pwrite(host_fd(f), data, len, pos);
 		kernel_reacquire_host(f->k);
+		gofer_watch_after(gofer_c(i), LX_IN_MODIFY, NULL, NULL);
+		gofer_watch_writing(gofer_c(i), false);
 		if (append)
 			gi->appends--;
 	} else {
+		gofer_watch_before(gofer_c(i));
 		n = gofer_host_pwrite(host_fd(f), data, len, pos);
+		gofer_watch_after(gofer_c(i), LX_IN_MODIFY, f->path.dentry->name, NULL);
 	}
 	gi->stale = true;
 	if (n > 0 && (uint64_t)(pos + n) > i->size)
@@ -323,8 +337,11 @@ static int gofer_fsync(struct file *f, bool data_only)
 static int gofer_fallocate(struct file *f, uint32_t mode, int64_t off, int64_t len)
 {
 	struct gofer_inode *gi = gofer_i(f->inode);
-	int err = gofer_host_fallocate(host_fd(f), mode, off, len);
+	int err;
 
+	gofer_watch_before(gofer_c(f->inode));
+	err = gofer_host_fallocate(host_fd(f), mode, off, len);
+	gofer_watch_after(gofer_c(f->inode), LX_IN_MODIFY, f->path.dentry->name, NULL);
 	if ((err == -LX_ENOSPC || err == -LX_EDQUOT) && gofer_make_room(gi))
 		err = gofer_host_fallocate(host_fd(f), mode, off, len);
 	keep_setid(gi); /* the host takes them before it finds out that it cannot */

@@ -23,6 +23,8 @@
 #define GOFER_DEVS 256		/* host devices told apart below one export */
 
 struct gofer_inode;
+struct gofer_watch;
+struct gofer_watches;
 
 struct gofer_chan_client;
 
@@ -40,6 +42,7 @@ struct gofer_conn {
 	uint32_t forget[GOFER_FORGET_QUEUE];
 	uint64_t forget_blocks;	/* what they hold on the host's disk */
 
+	struct gofer_watches *watches; /* watch.c; NULL: none yet */
 	struct list idle_fds;	/* struct gofer_fd without users, oldest first */
 	unsigned nfds, max_fds;
 
@@ -107,6 +110,7 @@ struct gofer_inode {
 		uint16_t misses;
 		bool others;	/* not only of directories */
 	} ahead;
+	struct gofer_watch *watch; /* the host's inotify */
 };
 
 static inline struct gofer_inode *gofer_i(struct inode *i)
@@ -164,6 +168,7 @@ long gofer_host_send(int sock, const void *buf, size_t len, int fd);
 long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost);
 void gofer_host_close(int fd);
 int gofer_host_dup(int fd);
+long gofer_host_read(int fd, void *buf, size_t len);
 long gofer_host_pread(int fd, void *buf, size_t len, int64_t pos);
 long gofer_host_pwrite(int fd, const void *buf, size_t len, int64_t pos);
 int gofer_host_fsync(int fd, bool data_only);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "sentry/fs/gofer/watch.h"
 #include "sentry/vfs/acl.h"
 #include "syscalls/abi/lx_stat.h"
 
@@ -158,5 +159,6 @@ bool gofer_owns(const struct inode *i)
 const struct inode_ops gofer_iops_exclusive = { GOFER_COMMON_OPS,
 						.lookup_ahead = gofer_lookup_ahead };
 const struct inode_ops gofer_iops_shared = { GOFER_COMMON_OPS,
+					     .watch = gofer_watch,
 					     .revalidate_chain = gofer_revalidate,
 					     .revalidate_walk = gofer_revalidate_walk };

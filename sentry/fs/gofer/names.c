@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "sentry/fs/gofer/watch.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_stat.h"
 
@@ -15,6 +16,9 @@ static void dir_changed(struct inode *dir, const struct gofer_attr *a)
 	gofer_listing_drop(gofer_i(dir));
 	gofer_apply_attr(gofer_i(dir), a);
 }
+
+/* The events that a new name makes. */
+#define MAKES (LX_IN_CREATE | LX_IN_ATTRIB | LX_IN_CLOSE_WRITE)
 
 static int check_writable(const struct inode *dir)
 {
@@ -212,8 +216,11 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t u
 	struct gofer_create_rep p;
 	int fd, err = check_writable(dir);
 
-	if (!err)
-		err = gofer_call_create(gofer_c(dir), &q, &p, &fd);
+	if (err)
+		return err;
+	gofer_watch_before(gofer_c(dir));
+	err = gofer_call_create(gofer_c(dir), &q, &p, &fd);
+	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
 	if (err)
 		return err;
 	dir_changed(dir, &p.dir);
@@ -260,8 +267,11 @@ int gofer_mkdir(struct inode *dir, const char *name, uint32_t mode, uint32_t uid
 	struct gofer_mkdir_rep p;
 	int err = check_writable(dir);
 
-	if (!err)
-		err = gofer_call_mkdir(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	gofer_watch_before(gofer_c(dir));
+	err = gofer_call_mkdir(gofer_c(dir), &q, &p, NULL);
+	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
 	if (err)
 		return err;
 	dir_changed(dir, &p.dir);
@@ -277,8 +287,11 @@ int gofer_mknod(struct inode *dir, const char *name, uint32_t mode, uint32_t rde
 	struct gofer_mknod_rep p;
 	int err = check_writable(dir);
 
-	if (!err)
-		err = gofer_call_mknod(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	gofer_watch_before(gofer_c(dir));
+	err = gofer_call_mknod(gofer_c(dir), &q, &p, NULL);
+	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
 	if (err)
 		return err;
 	dir_changed(dir, &p.dir);
@@ -293,8 +306,11 @@ int gofer_symlink(struct inode *dir, const char *name, const char *target, uint3
 	struct gofer_symlink_rep p;
 	int err = check_writable(dir);
 
-	if (!err)
-		err = gofer_call_symlink(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	gofer_watch_before(gofer_c(dir));
+	err = gofer_call_symlink(gofer_c(dir), &q, &p, NULL);
+	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
 	if (err)
 		return err;
 	dir_changed(dir, &p.dir);
@@ -307,8 +323,11 @@ int gofer_link(struct inode *dir, const char *name, struct inode *target)
 	struct gofer_link_rep p;
 	int err = check_writable(dir);
 
-	if (!err)
-		err = gofer_call_link(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	gofer_watch_before(gofer_c(dir));
+	err = gofer_call_link(gofer_c(dir), &q, &p, NULL);
+	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
 	if (err)
 		return err;
 	dir_changed(dir, &p.dir);
@@ -325,10 +344,13 @@ static int remove_name(struct inode *dir, const char *name, struct inode *victim
 	struct gofer_unlink_rep p;
 	int err = check_writable(dir);
 
-	if (!err)
-		gofer_fd_before_unlink(gofer_i(victim));
-	if (!err)
-		err = gofer_call_unlink(gofer_c(dir), &q, &p, NULL);
+	if (err)
+		return err;
+	gofer_fd_before_unlink(gofer_i(victim));
+	gofer_watch_before(gofer_c(dir));
+	err = gofer_call_unlink(gofer_c(dir), &q, &p, NULL);
+	gofer_watch_after(gofer_c(dir), LX_IN_DELETE | LX_IN_ATTRIB | LX_IN_DELETE_SELF, name,
+			  NULL);
 	if (err)
 		return err;
 	dir_changed(dir, &p.dir);
@@ -358,8 +380,14 @@ int gofer_rename(struct inode *odir, const char *oname, struct inode *src, struc
 
 	if (!err && dst && !(flags & LX_RENAME_EXCHANGE))
 		gofer_fd_before_unlink(gofer_i(dst));
-	if (!err)
-		err = gofer_call_rename(gofer_c(odir), &q, &p, NULL);
+	if (err)
+		return err;
+	gofer_watch_before(gofer_c(odir));
+	err = gofer_call_rename(gofer_c(odir), &q, &p, NULL);
+	gofer_watch_after(gofer_c(odir),
+			  LX_IN_MOVED_FROM | LX_IN_MOVED_TO | LX_IN_MOVE_SELF | LX_IN_ATTRIB |
+				  LX_IN_DELETE_SELF | LX_IN_CREATE,
+			  oname, nname);
 	if (err)
 		return err;
 	dir_changed(odir, &p.odir);
