@@ -285,12 +285,13 @@ static uint32_t queue_poll(struct file *f, struct poll_ctx *pc)
 	return ev;
 }
 
-static void queue_flush(struct file *f, struct task *t)
+static int queue_flush(struct file *f, struct task *t)
 {
 	struct mqueue *q = mqueue_of(f->inode);
 
 	if (t && q->notify.owner == t->tg)
 		mqueue_notify_drop(q);
+	return 0;
 }
 
 const struct file_ops mqueue_file_ops = {

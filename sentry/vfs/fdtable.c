@@ -107,13 +107,16 @@ bool fdtable_is_shared(const struct fdtable *ft)
 }
 
 /* One fd of ft goes away: what close(2) does with the file. Takes over the reference. */
-static void close_file(struct fdtable *ft, struct file *f, struct task *t)
+static int close_file(struct fdtable *ft, struct file *f, struct task *t)
 {
+	int err = 0;
+
 	if (file_inode(f)->locks && !(f->mode & FMODE_PATH))
 		locks_close_posix(f, ft);
 	if (f->ops->flush)
-		f->ops->flush(f, t);
+		err = f->ops->flush(f, t);
 	file_put(f);
+	return err;
 }
 
 static struct file *slot_clear(struct fdtable *ft, unsigned fd)
@@ -138,7 +141,7 @@ void fdtable_put(struct fdtable *ft, struct task *t)
 			continue;
 		}
 		if (ft->files[fd])
-			close_file(ft, slot_clear(ft, fd), t);
+			(void)close_file(ft, slot_clear(ft, fd), t);
 	}
 	free(ft->files);
 	free(ft->used);
@@ -262,7 +265,7 @@ int fdtable_set(struct task *t, int fd, struct file *f, uint32_t fdflags)
 	old = ft->files[fd];
 	slot_fill(ft, (unsigned)fd, f, fdflags);
 	if (old)
-		close_file(ft, old, t);
+		(void)close_file(ft, old, t);
 	return fd;
 }
 
@@ -270,8 +273,7 @@ int fdtable_close(struct task *t, int fd)
 {
 	if (!peek(t->fds, fd))
 		return -LX_EBADF;
-	close_file(t->fds, slot_clear(t->fds, (unsigned)fd), t);
-	return 0;
+	return close_file(t->fds, slot_clear(t->fds, (unsigned)fd), t);
 }
 
 void fdtable_close_range(struct task *t, unsigned first, unsigned last, bool cloexec_only)
@@ -288,7 +290,7 @@ void fdtable_close_range(struct task *t, unsigned first, unsigned last, bool clo
 		if (cloexec_only)
 			bit_put(ft->cloexec, fd, true);
 		else
-			close_file(ft, slot_clear(ft, fd), t);
+			(void)close_file(ft, slot_clear(ft, fd), t);
 	}
 }
 
@@ -302,7 +304,7 @@ void fdtable_close_exec(struct task *t)
 			continue;
 		}
 		if (ft->files[fd] && bit_get(ft->cloexec, fd))
-			close_file(ft, slot_clear(ft, fd), t);
+			(void)close_file(ft, slot_clear(ft, fd), t);
 	}
 }
 

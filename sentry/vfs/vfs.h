@@ -103,7 +103,8 @@ struct file_ops {
 	int (*fsync)(struct file *f, bool data_only);		/* 0: nothing to do */
 	int (*fallocate)(struct file *f, uint32_t mode, int64_t off, int64_t len); /* EOPNOTSUPP */
 	int (*set_flags)(struct file *f, uint32_t flags);	/* F_SETFL told; may be NULL */
-	void (*flush)(struct file *f, struct task *t);		/* each close(2) of an fd */
+	int (*flush)(struct file *f, struct task *t);		/* each close(2) of an fd, which
+								 * gives the result */
 	void (*release)(struct file *f);			/* the last reference went */
 	/* fcntl(2) commands that belong to the object: F_ADD_SEALS, F_GET_SEALS. EINVAL */
 	int64_t (*fcntl)(struct task *t, struct file *f, uint32_t cmd, uint64_t arg);

@@ -24,6 +24,12 @@ _Static_assert(sizeof(struct lx_statfs) == 120, "statfs");
 #define LX_ST_NOSYMFOLLOW 0x2000
 
 #define LX_EXT4_MAGIC 0xef53u
+#define LX_FUSE_MAGIC 0x65735546u
+#define LX_NFS_MAGIC 0x6969u
+#define LX_CIFS_MAGIC 0xff534d42u
+#define LX_SMB2_MAGIC 0xfe534d42u
+#define LX_CEPH_MAGIC 0xc36400u
+#define LX_V9FS_MAGIC 0x1021997u
 #define LX_TMPFS_MAGIC 0x01021994u
 #define LX_RAMFS_MAGIC 0x858458f6u
 #define LX_OVERLAYFS_MAGIC 0x794c7630u

@@ -111,6 +111,69 @@ static int limits(void)
 	return 0;
 }
 
+/* Each name says which operation fails, and how (tests/files/errors.py). */
+static int errors(void)
+{
+	static char page[4096];
+	struct stat st;
+	char *map;
+	int fd;
+
+	say("create", open("a.create.EDQUOT", O_CREAT | O_RDWR, 0644));
+	say("create", open("b.create.EIO", O_CREAT | O_RDWR, 0644));
+	say("create", open("c.create.EROFS", O_CREAT | O_RDWR, 0644));
+	say("mkdir", mkdir("d.mkdir.EDQUOT", 0755));
+	say("mkdir", mkdir("e.mkdir.ENOSPC", 0755));
+	say("stat", stat("f.lookup.EIO", &st));
+	say("make", mkdir("g.rmdir.EIO", 0755));
+	say("rmdir", rmdir("g.rmdir.EIO"));
+	say("make", make("h.unlink.EIO"));
+	say("unlink", unlink("h.unlink.EIO"));
+	say("make", make("i.rename.EDQUOT"));
+	say("rename", rename("i.rename.EDQUOT", "i"));
+	say("make", make("j.setattr.EDQUOT"));
+	say("chmod", chmod("j.setattr.EDQUOT", 0600));
+	say("truncate", truncate("j.setattr.EDQUOT", 100));
+	say("make", fd = make("k.write.EDQUOT"));
+	say("write", write(fd, page, 100));
+	say("long write", write(fd, page, sizeof(page)));
+	say("pwrite", pwrite(fd, page, 100, 8192));
+	say("close", close(fd));
+	say("make", fd = make("l.write.EIO"));
+	say("write", write(fd, page, 100));
+	say("fsync", fsync(fd));
+	say("make", fd = make("m.fsync.EIO"));
+	say("write", write(fd, page, 100));
+	say("fsync", fsync(fd));
+	say("fsync", fsync(fd));
+	say("close", close(fd));
+	say("make", fd = make("n.fsync.EDQUOT"));
+	say("write", write(fd, page, 100));
+	say("fdatasync", fdatasync(fd));
+	say("make", fd = make("o.flush.EDQUOT"));
+	say("write", write(fd, page, 100));
+	say("close", close(fd));
+	say("make", fd = make("p.flush.EIO"));
+	say("close one", close(dup(fd)));
+	say("close the other", close(fd));
+	say("make", fd = make("q.read.EIO"));
+	say("write", write(fd, page, 100));
+	say("close", close(fd));
+	say("open", fd = open("q.read.EIO", O_RDONLY));
+	say("read", read(fd, page, 100));
+	say("make", fd = make("r.fallocate.ENOSPC"));
+	say("fallocate", fallocate(fd, 0, 0, 100));
+	say("make", fd = make("s.write.EIO"));
+	say("truncate", ftruncate(fd, 4096));
+	map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	say("mmap", map == MAP_FAILED ? -1 : 0);
+	if (map != MAP_FAILED) {
+		map[0] = 'x';
+		say("msync", msync(map, 4096, MS_SYNC));
+	}
+	return 0;
+}
+
 /* ---- acknowledged writes ---- */
 
 /* Record i into each of three files, by write, O_APPEND and a mapping; then say so. */
@@ -263,6 +326,8 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(mode, "full"))
 		return full();
+	if (!strcmp(mode, "errors"))
+		return errors();
 	if (!strcmp(mode, "readonly"))
 		return readonly();
 	if (!strcmp(mode, "limits"))

@@ -11,7 +11,7 @@ guests=$(dirname "$program")/../guest
 ndirs=${3:-20} nfiles=${4:-500}
 # Not below /tmp: a sandbox sees the host's files, but has a /tmp of its own.
 work=$(mktemp -d /var/tmp/runsc-test.files.XXXXXX)
-trap 'for m in small small2 ro; do umount -l "$work/$m" 2>/dev/null; done; rm -rf "$work"' EXIT
+trap 'for m in small small2 ro fuse; do umount -l "$work/$m" 2>/dev/null; done; rm -rf "$work"' EXIT
 cp "$program" "$work/files" || exit 1
 rc=0
 say() { # ok?, name, detail
@@ -43,6 +43,16 @@ if [ -n "$privileged" ]; then
   mount -o remount,bind,ro "$work/ro"
   same read-only readonly "$work/ro"
   same read-only-volume readonly "$work/ro" :ro
+  # What no ordinary file system can be made to say.
+  mkdir "$work/fuse"
+  if "$here/errors.py" "$work/fuse" </dev/null >"$work/out" 2>&1; then
+    anew() { umount "$work/fuse"; "$here/errors.py" "$work/fuse" </dev/null >/dev/null 2>&1; }
+    same errors errors "$work/fuse" "" anew
+    [ "$(grep -c 'EDQUOT\|EIO\|ENOSPC\|EROFS' "$work/native")" -ge 20 ]
+    say $? errors-were-made "$(head -3 "$work/native")"
+  else
+    echo "skip files/errors: $(head -1 "$work/out")"
+  fi
 fi
 mkdir "$work/plain"
 same limits limits "$work/plain"

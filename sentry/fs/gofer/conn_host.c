@@ -64,6 +64,16 @@ void gofer_host_close(int fd)
 	close(fd);
 }
 
+/* What close(2) would say of another descriptor of the same file. */
+int gofer_host_flush(int fd)
+{
+	int copy = gofer_host_dup(fd);
+
+	if (copy < 0)
+		return copy;
+	return close(copy) < 0 ? -errno : 0;
+}
+
 int gofer_host_dup(int fd)
 {
 	int r = fcntl(fd, F_DUPFD_CLOEXEC, 3);

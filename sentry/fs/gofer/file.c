@@ -5,6 +5,7 @@
 #include "sentry/fs/gofer/watch.h"
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_stat.h"
+#include "syscalls/abi/lx_statfs.h"
 
 #define IOBUF_SIZE (128u << 10)	/* bytes moved at a time */
 #define IO_LONG (64u << 10)	/* from here on others may run meanwhile */
@@ -87,6 +88,29 @@ int gofer_open(struct inode *i, const struct path *path, uint32_t fmode, uint32_
 	}
 	(*out)->priv = d;
 	return 0;
+}
+
+/* Of the host's file systems some write when a file is closed, and tell then that they could
+ * not. */
+static bool flushes(const struct superblock *sb)
+{
+	switch (sb->magic) {
+	case LX_FUSE_MAGIC:
+	case LX_NFS_MAGIC:
+	case LX_CIFS_MAGIC:
+	case LX_SMB2_MAGIC:
+	case LX_CEPH_MAGIC:
+	case LX_V9FS_MAGIC:
+		return true;
+	default:
+		return false;
+	}
+}
+
+static int gofer_flush(struct file *f, struct task *t)
+{
+	(void)t;
+	return (f->mode & FMODE_WRITE) && flushes(f->inode->sb) ? gofer_host_flush(host_fd(f)) : 0;
 }
 
 static void gofer_file_release(struct file *f)
@@ -361,5 +385,6 @@ const struct file_ops gofer_file_ops = {
 	.was_written = gofer_was_written,
 	.fsync = gofer_fsync,
 	.fallocate = gofer_fallocate,
+	.flush = gofer_flush,
 	.release = gofer_file_release,
 };

@@ -168,6 +168,7 @@ long gofer_host_send(int sock, const void *buf, size_t len, int fd);
 long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost);
 void gofer_host_close(int fd);
 int gofer_host_dup(int fd);
+int gofer_host_flush(int fd);
 long gofer_host_read(int fd, void *buf, size_t len);
 long gofer_host_pread(int fd, void *buf, size_t len, int64_t pos);
 long gofer_host_pwrite(int fd, const void *buf, size_t len, int64_t pos);
