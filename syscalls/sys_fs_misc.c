@@ -1,6 +1,6 @@
 /* Calls about file systems that most programs never make: ustat(2), sysfs(2), quotas, file
- * handles and the inode flags of file_getattr(2). No file system here has quotas, handles or
- * such flags, so that these give what Linux gives for one that lacks them. */
+ * handles. No file system here has quotas or files that can be opened by a handle, so that these
+ * give what Linux gives for one that lacks them. */
 #include <string.h>
 
 #include "sentry/mm/usercopy.h"
@@ -118,6 +118,27 @@ long sys_quotactl_fd(struct task *t, const struct quotactl_fd_args *a)
 
 /* ---- file handles ---- */
 
+static int give_fid(struct task *t, const struct path *p, const struct name_to_handle_at_args *a)
+{
+	const struct inode *i = p->dentry->inode;
+	struct lx_file_handle h;
+	uint64_t mnt = a->flag & LX_AT_HANDLE_MNT_ID_UNIQUE ? mount_unique_id(p->mnt)
+							    : (uint64_t)p->mnt->id;
+	bool fits;
+
+	if (copy_in(t, &h, a->handle, LX_FILE_HANDLE_HEAD))
+		return -LX_EFAULT;
+	if (h.bytes > LX_MAX_HANDLE_SZ)
+		return -LX_EINVAL;
+	fits = h.bytes >= LX_FID_SIZE;
+	h = (struct lx_file_handle){ LX_FID_SIZE, fits ? LX_FILEID_INO64_GEN : LX_FILEID_INVALID,
+				     (uint32_t)i->ino, (uint32_t)(i->ino >> 32), 0 };
+	if (copy_out(t, a->mnt_id, &mnt, a->flag & LX_AT_HANDLE_MNT_ID_UNIQUE ? 8 : 4) ||
+	    copy_out(t, a->handle, &h, fits ? sizeof(h) : LX_FILE_HANDLE_HEAD))
+		return -LX_EFAULT;
+	return fits ? 0 : -LX_EOVERFLOW;
+}
+
 long sys_name_to_handle_at(struct task *t, const struct name_to_handle_at_args *a)
 {
 	struct path p;
@@ -134,8 +155,13 @@ long sys_name_to_handle_at(struct task *t, const struct name_to_handle_at_args *
 		     &p);
 	if (err)
 		return err;
+	/* Only to tell files apart: any file system can do that. */
+	if (a->flag & LX_AT_HANDLE_FID)
+		err = give_fid(t, &p, a);
+	else
+		err = -LX_EOPNOTSUPP;
 	path_put(&p);
-	return -LX_EOPNOTSUPP;
+	return err;
 }
 
 long sys_open_by_handle_at(struct task *t, const struct open_by_handle_at_args *a)

@@ -13,6 +13,15 @@ struct lx_ustat {
 _Static_assert(sizeof(struct lx_ustat) == 32, "ustat");
 
 #define LX_MAX_HANDLE_SZ 128
+struct lx_file_handle {
+	uint32_t bytes, type;
+	uint32_t ino_low, ino_high, generation; /* of LX_FILEID_INO64_GEN */
+};
+#define LX_FILE_HANDLE_HEAD 8
+#define LX_FID_SIZE 12
+_Static_assert(sizeof(struct lx_file_handle) == LX_FILE_HANDLE_HEAD + LX_FID_SIZE, "file_handle");
+#define LX_FILEID_INO64_GEN 0x81u
+#define LX_FILEID_INVALID 0xffu
 #define LX_AT_HANDLE_MNT_ID_UNIQUE 0x1u
 #define LX_AT_HANDLE_CONNECTABLE 0x2u
 #define LX_AT_HANDLE_FID 0x200u

@@ -8,6 +8,10 @@
 
 #include "tests/harness/guest_mount.h"
 
+#ifndef AT_HANDLE_FID
+#define AT_HANDLE_FID 0x200
+#endif
+
 #define SETXATTRAT 463
 #define GETXATTRAT 464
 #define LISTXATTRAT 465
@@ -209,6 +213,42 @@ CASE(statx_mount, "statx")
 	CHECK_ERR(syscall(SYS_statx, AT_FDCWD, "m", 0, 0x80000000, &s), EINVAL);
 	CHECK_ERR(syscall(SYS_statx, AT_FDCWD, "m", 0x6000, 0, &s), EINVAL);
 	CHECK_EQ(umount("m"), 0);
+}
+
+/* A handle that only tells files apart: of any file system. */
+CASE(handle_fid, "name_to_handle_at")
+{
+	static const char *const files[] = { "f", "g", "/proc/uptime", "/dev/shm" };
+	struct {
+		uint32_t bytes, type;
+		uint8_t b[128];
+	} h, same, other = { .bytes = 0 };
+	uint64_t unique = ~0ull;
+
+	CHECK_EQ(close(open("f", O_CREAT | O_RDWR, 0644)), 0);
+	CHECK_EQ(close(open("g", O_CREAT | O_RDWR, 0644)), 0);
+	for (int i = 0; i < 4; i++) {
+		int id = -1;
+
+		h.bytes = 0;
+		h.type = 77;
+		CHECK_ERR(syscall(SYS_name_to_handle_at, AT_FDCWD, files[i], &h, &id, AT_HANDLE_FID),
+			  EOVERFLOW);
+		CHECK(h.bytes >= 8 && h.bytes <= 128 && h.type == 255 && id >= 0);
+		h.bytes = 129;
+		CHECK_ERR(syscall(SYS_name_to_handle_at, AT_FDCWD, files[i], &h, &id, AT_HANDLE_FID),
+			  EINVAL);
+		memset(&h, 0, sizeof(h));
+		memset(&same, 0, sizeof(same));
+		h.bytes = same.bytes = 128;
+		CHECK_EQ(syscall(SYS_name_to_handle_at, AT_FDCWD, files[i], &h, &id, AT_HANDLE_FID), 0);
+		CHECK_EQ(syscall(SYS_name_to_handle_at, AT_FDCWD, files[i], &same, &unique,
+				 AT_HANDLE_FID | 1 /* AT_HANDLE_MNT_ID_UNIQUE */), 0);
+		CHECK(unique >> 31 && !memcmp(&h, &same, sizeof(h)) && memcmp(&h, &other, sizeof(h)));
+		other = h;
+		CHECK_ERR(syscall(SYS_name_to_handle_at, AT_FDCWD, files[i], (void *)8, &id,
+				  AT_HANDLE_FID), EFAULT);
+	}
 }
 
 CASE(no_handles, "name_to_handle_at,open_by_handle_at")

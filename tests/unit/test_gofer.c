@@ -174,7 +174,8 @@ Test(gofer, extended_attributes)
 	cr_expect_eq(i->ops->getxattr(i, "user.a", buf, 64), -LX_ENODATA);
 	requests();
 	cr_expect_eq(i->ops->getxattr(i, "security.capability", buf, 64), -LX_ENODATA);
-	cr_expect_eq(i->ops->getxattr(i, "security.selinux", buf, 64), -LX_EOPNOTSUPP);
+	cr_expect_eq(i->ops->getxattr(i, "security.selinux", buf, 64), -LX_ENODATA);
+	cr_expect_eq(i->ops->setxattr(i, "security.selinux", "x", 1, 0), -LX_EPERM);
 	cr_expect_eq(requests(), 0, "it is known that there is none");
 	if (i->ops->setxattr(i, "user.a", "value", 5, 0) == -LX_EOPNOTSUPP)
 		goto out; /* the scratch file system has none */

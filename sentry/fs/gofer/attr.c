@@ -163,6 +163,13 @@ static bool xattr_known(const char *name)
 	       !strcmp(name, "security.capability") || acl_type_of(name) >= 0;
 }
 
+/* What the caller is told of others: the host's labels are not there, and it takes a privilege
+ * over the host to set them, as for root in a user namespace. */
+static int unknown_xattr(const char *name, int security)
+{
+	return strncmp(name, "security.", 9) ? -LX_EOPNOTSUPP : security;
+}
+
 int64_t gofer_getxattr(struct inode *i, const char *name, void *buf, size_t size)
 {
 	struct gofer_inode *gi = gofer_i(i);
@@ -171,7 +178,7 @@ int64_t gofer_getxattr(struct inode *i, const char *name, void *buf, size_t size
 	int err;
 
 	if (!xattr_known(name))
-		return -LX_EOPNOTSUPP;
+		return unknown_xattr(name, -LX_ENODATA);
 	if (gi->no_xattr)
 		return -LX_ENODATA;
 	err = gofer_call_getxattr(gofer_c(i), &q, &p, NULL);
@@ -201,7 +208,7 @@ int gofer_setxattr(struct inode *i, const char *name, const void *val, size_t si
 	int err;
 
 	if (!xattr_known(name))
-		return -LX_EOPNOTSUPP;
+		return unknown_xattr(name, -LX_EPERM);
 	if (gofer_s(i)->readonly)
 		return -LX_EROFS;
 	if (size > LX_XATTR_SIZE_MAX)
@@ -246,7 +253,7 @@ int gofer_removexattr(struct inode *i, const char *name)
 	int err;
 
 	if (!xattr_known(name))
-		return -LX_EOPNOTSUPP;
+		return unknown_xattr(name, -LX_EPERM);
 	if (gofer_s(i)->readonly)
 		return -LX_EROFS;
 	gofer_watch_before(gofer_c(i));
