@@ -332,10 +332,14 @@ static void gofer_was_read(struct file *f)
 static int gofer_lend_write(struct file *f)
 {
 	const struct gofer_fd *d = f->priv;
-	int fd = (f->mode & FMODE_READ) || !d->readable
-			 ? d->fd
-			 : gofer_fd_writeonly(gofer_i(f->inode), &f->path);
+	int fd;
 
+	/* Its echo would be taken for somebody else's. */
+	if (gofer_c(f->inode)->watches)
+		return -1;
+	fd = (f->mode & FMODE_READ) || !d->readable
+		     ? d->fd
+		     : gofer_fd_writeonly(gofer_i(f->inode), &f->path);
 	return fd < 0 ? -1 : gofer_host_dup(fd);
 }
 

@@ -169,9 +169,8 @@ static void drain(struct gofer_conn *c, const struct own *own)
 			at += (long)sizeof(e);
 			if (e.len > n - at || e.len > sizeof(name) + 16)
 				break;
-			name[0] = '\0';
-			if (e.len)
-				strncat(name, (const char *)w->buf + at, LX_NAME_MAX);
+			memset(name, 0, sizeof(name));
+			memcpy(name, w->buf + at, e.len < LX_NAME_MAX ? e.len : LX_NAME_MAX);
 			at += e.len;
 			take_event(c, &e, name, own);
 		}
