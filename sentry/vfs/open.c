@@ -207,13 +207,13 @@ static int may_open(const struct cred *c, const struct path *p, struct open_req 
 	return 0;
 }
 
-/* O_CREAT found somebody else's FIFO or file in a directory like /tmp (fs.protected_fifos,
- * fs.protected_regular). */
+/* O_CREAT found somebody else's object in a directory like /tmp (fs.protected_fifos,
+ * fs.protected_regular; other kinds are always refused). */
 static bool planted(struct kernel *k, const struct cred *c, const struct path *p)
 {
 	const struct inode *i = p->dentry->inode;
 	const struct inode *dir = p->dentry->parent ? p->dentry->parent->inode : i;
-	int64_t level = 0;
+	int64_t level = 1;
 
 	if (LX_S_ISFIFO(i->mode))
 		level = sysctl_get(k, SYSCTL_PROTECTED_FIFOS);

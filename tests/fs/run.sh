@@ -5,7 +5,8 @@
 #
 # usage: run.sh RUNSC DIR [matrix|stress|tty] [--long] [--keep DIR]
 #   DIR: where the programs matrix and stress are; --long: the whole matrix everywhere and
-#   20 minutes of stress; --keep: leave the outputs there
+#   20 minutes of stress (STRESS_SECONDS), from seed 100 on (STRESS_SEED); --keep: leave the
+#   outputs there
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 . "$here/../harness/leaks.sh"
@@ -148,7 +149,7 @@ stress_run() { # file system, its native counterpart, seed, calls, processes
   [ -s "$out/s.$of.$seed.$calls.$procs" ] ||
     on "$of" stress "$seed" "$calls" "$procs" | sort >"$out/s.$of.$seed.$calls.$procs"
   rm -rf "$work"/native/* "$shm"/*
-  on "$fs" stress "$seed" "$calls" "$procs" | sort >"$out/s.$fs"
+  { on "$fs" stress "$seed" "$calls" "$procs" || echo "status $?"; } | sort >"$out/s.$fs"
   grep -q '^end 0' "$out/s.$fs" && cmp -s "$out/s.$of.$seed.$calls.$procs" "$out/s.$fs"
 }
 
@@ -168,21 +169,25 @@ stress_fs() { # file system: the short form
   log_check "stress/$fs"
 }
 
-# Twenty minutes of ever new seeds.
+# Twenty minutes of ever new seeds, on each file system with one process and with four.
 stress_long() {
-  local seed=100 n=0 procs fs of
+  local seed=${STRESS_SEED:-100} n=0 procs fs of
   leaks_before
   while [ $SECONDS -lt $((started + ${STRESS_SECONDS:-1200})) ]; do
     for fs in tmpfs overlay root bind; do
-      of=native-ext4 procs=$((seed % 2 ? 4 : 1))
+      of=native-ext4
       case $fs in tmpfs | overlay) of=native-tmpfs ;; esac
-      stress_run $fs $of $seed $((16000 / procs)) $procs ||
-        say 1 "stress-long/$fs" "seed $seed, $procs processes"
-      n=$((n + 16000)) seed=$((seed + 1))
+      for procs in 1 4; do
+        stress_run $fs $of $seed $((16000 / procs)) $procs ||
+          say 1 "stress-long/$fs" "seed $seed, $procs processes: $(diff \
+            "$out/s.$of.$seed.$((16000 / procs)).$procs" "$out/s.$fs" | head -n 4)"
+        n=$((n + 16000))
+      done
     done
     rm -f "$out"/s.native*
+    seed=$((seed + 1))
   done
-  say 0 "stress-long ($n calls)"
+  say 0 "stress-long ($n calls, seeds to $((seed - 1)))"
   leaks_after "${label}fs/stress-long" || rc=1
   log_check stress-long
 }

@@ -623,6 +623,8 @@ int main(int argc, char **argv)
 	calls = (unsigned)atoi(argv[3]);
 	procs = (unsigned)atoi(argv[4]);
 	verbose = argc > 5;
+	if (verbose)
+		setlinebuf(stdout);
 	umask(0);
 	if (mkdir("shared", 0755))
 		die("shared");
