@@ -75,6 +75,10 @@ struct relay {
 	int master;
 	bool in_open, raw;
 	struct termios saved;
+	/* Typed, not yet taken by the container's terminal: whoever reads there may be waiting
+	 * for us to take what it writes. */
+	char typed[4096];
+	size_t typed_at, typed_end;
 };
 
 static void relay_size(struct relay *r)
@@ -97,6 +101,7 @@ static void relay_begin(struct relay *r, int master)
 	t = r->saved;
 	cfmakeraw(&t);
 	tcsetattr(r->in, TCSANOW, &t);
+	fcntl(master, F_SETFL, fcntl(master, F_GETFL) | O_NONBLOCK);
 }
 
 static void relay_end(struct relay *r)
@@ -114,6 +119,39 @@ static bool relay_copy(int from, int to)
 	if (n < 0 && (errno == EINTR || errno == EAGAIN))
 		return true;
 	return n > 0 && write_all(to, buf, (size_t)n) == 0;
+}
+
+/* A terminal that is gone, or that nobody looks at, takes the container's with it: what
+ * waits there for a key, or to write, must learn of it. */
+static void relay_hang_up(struct relay *r)
+{
+	close(r->master);
+	r->master = -1;
+}
+
+/* From our terminal, as much as the container's takes. */
+static void relay_typed(struct relay *r, int revents)
+{
+	ssize_t n;
+
+	if (r->typed_at == r->typed_end) {
+		n = read(r->in, r->typed, sizeof(r->typed));
+		if (n < 0 && (errno == EINTR || errno == EAGAIN))
+			return;
+		if (n <= 0) {
+			r->in_open = false;
+			if (r->raw && (revents & POLLHUP))
+				relay_hang_up(r);
+			return;
+		}
+		r->typed_at = 0;
+		r->typed_end = (size_t)n;
+	}
+	n = write(r->master, r->typed + r->typed_at, r->typed_end - r->typed_at);
+	if (n < 0 && errno != EINTR && errno != EAGAIN)
+		r->in_open = false;
+	if (n > 0)
+		r->typed_at += (size_t)n;
 }
 
 /* What the guest wrote last is still in the master when everything has ended. */
@@ -156,6 +194,7 @@ int console_foreground(pid_t proxy, int proxy_pidfd, int master, bool tty_signal
 	struct relay r = { .master = -1 };
 	struct pollfd pf[4];
 	sigset_t all;
+	bool typed;
 	int sfd;
 
 	sigfillset(&all);
@@ -166,17 +205,20 @@ int console_foreground(pid_t proxy, int proxy_pidfd, int master, bool tty_signal
 	for (;;) {
 		pf[0] = (struct pollfd){ .fd = proxy_pidfd, .events = POLLIN };
 		pf[1] = (struct pollfd){ .fd = sfd, .events = POLLIN };
+		typed = r.typed_at < r.typed_end;
 		pf[2] = (struct pollfd){ .fd = r.master, .events = POLLIN };
-		pf[3] = (struct pollfd){ .fd = r.master >= 0 && r.in_open ? r.in : -1,
+		if (typed && r.in_open)
+			pf[2].events |= POLLOUT;
+		pf[3] = (struct pollfd){ .fd = r.master >= 0 && r.in_open && !typed ? r.in : -1,
 					 .events = POLLIN };
 		if (poll(pf, 4, -1) < 0 && errno != EINTR)
 			break;
 		if (pf[1].revents)
 			pass_signals(sfd, proxy_pidfd, &r, tty_signals);
-		if (pf[2].revents && !relay_copy(r.master, r.out))
-			r.master = -1;
-		if (pf[3].revents && r.master >= 0)
-			r.in_open = relay_copy(r.in, r.master);
+		if ((pf[2].revents & ~POLLOUT) && !relay_copy(r.master, r.out))
+			relay_hang_up(&r);
+		if (r.master >= 0 && (pf[3].revents || (pf[2].revents & POLLOUT)))
+			relay_typed(&r, pf[3].revents);
 		if (pf[0].revents)
 			break;
 	}

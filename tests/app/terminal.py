@@ -57,6 +57,7 @@ class Terminal:
             if self.pid == 0:
                 os.execvp(command[0], command)
             os.set_inheritable(self.fd, False)
+        os.set_blocking(self.fd, False)
         self.screen.write_process_input = lambda s: os.write(self.fd, s.encode())
         self.window(24, 80)
 
@@ -78,6 +79,8 @@ class Terminal:
             return False
         try:
             data = os.read(self.fd, 65536)
+        except BlockingIOError:
+            return True
         except OSError:
             data = b""
         if not data:
@@ -104,7 +107,10 @@ class Terminal:
         for k in keys:
             data = k.encode()
             while data:
-                data = data[os.write(self.fd, data):]
+                if select.select([self.fd], [self.fd], [])[1]:
+                    data = data[os.write(self.fd, data[:1000]):]
+                else:
+                    self.read(0)
 
     def see(self, *patterns):
         """Waits until all of the patterns are on the screen."""
@@ -382,8 +388,9 @@ def script(t):
     time.sleep(0.2)
     t.key(ctrl("c"))
     t.see(r"\^C")
+    t.prompt()
     t.key("exit 3\r")
-    t.see("^exit")
+    t.see("^exit$")
     t.prompt()
     t.command("echo $?; grep -c 'in script' typescript")
     t.see("^0\n[0-9]+$")
@@ -428,6 +435,32 @@ def readline(t):
     t.key("abc\x7fd", ctrl("w"), "two words", ctrl("w"), "lines\r", "x\ty", ctrl("u"), "z\r", ctrl("d"))
     t.prompt()
     t.shot("line-discipline")
+
+
+def paste(t):
+    """More than any buffer holds, while as much is written."""
+    t.command("stty -echo; echo ready; tee pasted; wc pasted; stty echo")
+    t.see("^ready")
+    for i in range(1500):
+        t.key(f"{i} " + "paste " * 12 + "\r")
+    t.key(ctrl("d"))
+    t.see("^ +1500 +")
+    t.prompt()
+    t.shot("lines")
+    t.command("stty raw -echo; echo ready; head -c 150000 >pasted; stty sane; md5sum pasted")
+    t.see("^ *ready")
+    for i in range(150):
+        t.key(f"{i:4} " + "x" * 995)
+    t.see(" pasted$")
+    t.shot("bytes")
+    # Nobody reads, and no buffer is left: what is written comes all the same.
+    t.command("stty -echo; echo ready; (sleep 0.5; echo written) & sleep 1000")
+    t.see("^ready")
+    for _ in range(400):
+        if not select.select([], [t.fd], [], 0.2)[1]:
+            break
+        os.write(t.fd, b"unread " * 140 + b"\r")
+    t.see("^written")
 
 
 def jobs(t):
@@ -496,20 +529,20 @@ def python(t):
     t.command("/usr/bin/python3 -q")
     t.see("^>>>")
     t.key("def f(x):\r  return x * 2\r\rf(21)\r")
-    t.see("^42")
+    t.see(r"^42\n>>>\Z")
     t.key(UP, LEFT, "3", ctrl("e"), " + 1\r")
-    t.see("^427")
+    t.see(r"^427\n>>>\Z")
     t.key("import time; time.sleep(100)\r")
     t.see(r"sleep\(100\)$")
     time.sleep(0.2)
     t.key(ctrl("c"))
-    t.see("^KeyboardInterrupt")
+    t.see(r"^KeyboardInterrupt\n>>>\Z")
     t.shot("repl")
     t.key(ctrl("d"))
     t.prompt()
 
 
-SESSIONS = [vim, less, tmux, nano, ed, top, script, readline, jobs, python]
+SESSIONS = [vim, less, tmux, nano, ed, top, script, readline, paste, jobs, python]
 
 
 # ---- where they run ----
@@ -593,38 +626,56 @@ def bundle(runsc, work, name, source, args):
     return d
 
 
+def in_parallel(fn, items):
+    threads = [threading.Thread(target=fn, args=(i,)) for i in items]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+
+
 def main():
     runsc, names = os.path.realpath(sys.argv[1]), sys.argv[2:]
     wanted = [f for f in SESSIONS if not names or f.__name__ in names]
     # Not below /tmp: a sandbox sees the host's files, but has a /tmp of its own.
     work = tempfile.mkdtemp(prefix="runsc-test.term.", dir="/var/tmp")
     run, shell = [runsc, "--root", work + "/state"], lambda n: ["sh", "-c", SHELL.format(dir=f"{work}/{n}")]
-    held = f"term-{os.getpid()}"
+    held = os.path.basename(work)
+    null = {k: subprocess.DEVNULL for k in ("stdin", "stdout", "stderr")}
     try:
         native, places = {}, []
-        place = Place("native", work, shell("native"))
-        for fn in wanted:
-            native[fn] = place.session(fn, None)
+        errors = []
+
+        def natively(i):
+            try:
+                place = Place(f"native{i}", work, shell(f"native{i}"))
+                for fn in wanted[i::3]:
+                    native[fn] = place.session(fn, None)
+            except (Different, EOFError, OSError) as e:
+                errors.append(e)
+
+        in_parallel(natively, range(3))
+        if errors:
+            raise errors[0]
         for n in "do", "run", "exec":
             os.mkdir(f"{work}/{n}")
         places.append(Place("do", work + "/do", [runsc, "do", "--rw", work + "/do", "--"] + shell("do/do")))
         b = bundle(runsc, work, "run", work + "/run", shell("run/run"))
         places.append(Place("run", work + "/run", ["sh", "-c", f'exec "$@" {held}-run-$$', "sh"] + run + ["run", "-b", b]))
         b = bundle(runsc, work, "exec", work + "/exec", ["sleep", "1000"])
-        null = {k: subprocess.DEVNULL for k in ("stdin", "stdout", "stderr")}
         subprocess.run(run + ["create", "-b", b, held], check=True, **null)
         subprocess.run(run + ["start", held], check=True)
         places.append(Place("exec", work + "/exec", run + ["exec", "-t", held] + shell("exec/exec")))
-        threads = [threading.Thread(target=p.compare, args=(wanted, native)) for p in places]
-        for t in threads:
-            t.start()
-        for t in threads:
-            t.join()
+        in_parallel(lambda p: p.compare(wanted, native), places)
         subprocess.run(run + ["delete", "--force", held])
+        left = os.listdir(work + "/state")
+        print(f"  {left}\nFAIL app/terminal-state" if left else "ok app/terminal-state")
         for p in places:
             print("\n".join(p.lines))
-        return any("FAIL" in x for p in places for x in p.lines)
+        return bool(left) or any("FAIL" in x for p in places for x in p.lines)
     finally:
+        for i in range(3):
+            subprocess.run(["tmux", "-S", f"{work}/native{i}/sock", "kill-server"], **null)
         shutil.rmtree(work, ignore_errors=True)
 
 

@@ -74,7 +74,7 @@ on() { # file system, program, arguments…
     ;;
   root)
     bundle_args "/$prog" /d "$@"
-    timeout 1500 "$runsc" --root "$root" --debug-log "$work/log" run --bundle "$bundle" "fs-$$-$prog"
+    timeout 1500 "$runsc" --root "$root" --debug-log "$work/log" run --bundle "$bundle" "fs-$prog-$RUNSC_TEST_ID"
     ;;
   esac </dev/null 2>&1
 }

@@ -96,6 +96,7 @@ p_app() {
   tests/app/run.sh "$top/build-debug/runsc"
   tests/app/strace.py "$top/build-debug/runsc"
   tests/app/debug.sh "$top/build-debug/runsc"
+  tests/app/terminal.py "$top/build-debug/runsc"
   tests/app/files.sh "$top/build/runsc" $files_long
 }
 p_files() { tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files; }
