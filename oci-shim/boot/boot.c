@@ -186,6 +186,7 @@ void sentry_main(const struct launch *l, int proxy, int gofer, int report, pid_t
 	title_set(l->o, "runsc-sentry");
 	close_inherited(l, proxy, gofer, report);
 	log_setup(l->o->debug_fd, l->o->debug ? LOG_DEBUG : LOG_INFO, "sentry");
+	process_caller_nofile(&l->nofile);
 	if (confine_begin(l, &e) < 0)
 		fail(&b, &e);
 	convert_processes(&b);

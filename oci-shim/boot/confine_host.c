@@ -18,6 +18,7 @@
 #include "oci-shim/sandbox/fds.h"
 #include "oci-shim/sandbox/process.h"
 #include "platform/base/log.h"
+#include "sentry/fs/tmpfs/memfile.h"
 
 #include "sentry_filter.h"
 
@@ -51,6 +52,8 @@ static void grow_fd_table(void)
 		return;
 	rl.rlim_cur = rl.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &rl);
+	if (rl.rlim_cur / 8 < memfile_idle_max)
+		memfile_idle_max = (unsigned)(rl.rlim_cur / 8);
 	fd = fcntl(0, F_DUPFD, rl.rlim_cur > FD_TABLE_START ? FD_TABLE_START - 1
 							     : (int)rl.rlim_cur - 1);
 	if (fd >= 0)

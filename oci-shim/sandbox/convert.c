@@ -18,6 +18,13 @@ static char **strv_dup(const struct strv *v, const char *first)
 	return out;
 }
 
+static struct rlimit caller_nofile;
+
+void process_caller_nofile(const struct rlimit *r)
+{
+	caller_nofile = *r;
+}
+
 static void limits(const struct spec_process *p, struct container_process *out)
 {
 	for (int i = 0; i < CPROC_NRLIMITS; i++) {
@@ -28,7 +35,10 @@ static void limits(const struct spec_process *p, struct container_process *out)
 			out->rlim[i].max = p->rlimits[i].hard;
 			continue;
 		}
-		getrlimit((__rlimit_resource_t)i, &rl);
+		if (i == RLIMIT_NOFILE && caller_nofile.rlim_max)
+			rl = caller_nofile;
+		else
+			getrlimit((__rlimit_resource_t)i, &rl);
 		out->rlim[i].cur = rl.rlim_cur;
 		out->rlim[i].max = rl.rlim_max;
 	}

@@ -10,6 +10,8 @@
 #ifndef OCI_SHIM_SANDBOX_LAUNCH_H
 #define OCI_SHIM_SANDBOX_LAUNCH_H
 
+#include <sys/resource.h>
+
 #include "oci-shim/opts.h"
 #include "oci-shim/sandbox/cgroup.h"
 #include "oci-shim/spec/spec.h"
@@ -25,6 +27,7 @@ struct launch {
 	int stdio[3];		/* for the container; above 2; closed by launch_sandbox() */
 	int *extra;		/* its fds 3 and up */
 	unsigned nextra;
+	struct rlimit nofile;	/* the caller's; ours is raised */
 	int tty;		/* pty slave that the proxy takes as controlling tty, or -1 */
 	int control_fd;		/* listening socket or -1 */
 	int strace_fd;		/* where --strace lines go, or -1 */

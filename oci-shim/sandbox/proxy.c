@@ -25,6 +25,7 @@
 #include "platform/platform.h"
 
 #define GOFER_GRACE_MS 5000
+#define SENTRY_NOFILE 262144u
 
 void report_send(int fd, enum report_kind kind, int a, int b, const struct oerr *e)
 {
@@ -269,6 +270,16 @@ static void oom_lower(char old[16])
 		old[0] = 0;
 }
 
+/* Files in memory and sockets cost the sentry a descriptor each. It cannot raise its limit
+ * in its own user namespace: it is born with a higher one, if we may. */
+static void nofile_raise(struct launch *l)
+{
+	struct rlimit want = { SENTRY_NOFILE, SENTRY_NOFILE };
+
+	if (getrlimit(RLIMIT_NOFILE, &l->nofile) == 0 && l->nofile.rlim_max < SENTRY_NOFILE)
+		(void)setrlimit(RLIMIT_NOFILE, &want);
+}
+
 /* Namespaces, and the hooks that want to see them, before there is anything else. */
 static void enter(struct launch *l, int report, bool *later)
 {
@@ -355,6 +366,7 @@ static void make_children(struct launch *l, struct proxy *p)
 		fail(p->report, &e);
 	}
 	make_reporter(l, p);
+	nofile_raise(l);
 	p->sentry = clone_process(flags, -1, &p->sentry_fd);
 	if (p->sentry == 0)
 		sentry_main(l, ctl[1], gof[1], p->report, self);
@@ -365,6 +377,7 @@ static void make_children(struct launch *l, struct proxy *p)
 		reap_children(p, true);
 		_exit(1);
 	}
+	setrlimit(RLIMIT_NOFILE, &l->nofile);
 	if (l->crash_fd >= 0)
 		close(l->crash_fd);
 	cgroup_watch_close(l->mem, l->nmem);

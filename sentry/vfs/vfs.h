@@ -133,6 +133,7 @@ struct file_ops {
 #define FMODE_STREAM 16u	/* no position: pipes, sockets, ttys: ESPIPE on seek/pread */
 #define FMODE_WRITE_ALL 32u	/* a blocking write goes on until all is written */
 #define FMODE_CREATED 128u	/* this open made the file: F_CREATED_QUERY */
+#define FMODE_MAPPED 512u	/* it has been mapped: the file system's own note */
 #define FMODE_HOST_POS 64u	/* its own position is the host's: read and write get pos NULL,
 				 * pread and pwrite their position; needs ops->seek */
 

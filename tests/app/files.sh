@@ -28,6 +28,8 @@ same() { # name, script; $F: number of files, $T: a tree
   export F=$files T=$tree LC_ALL=C HOME=/nonexistent GIT_CONFIG_NOSYSTEM=1
   export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
   export GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000'
+  # Nothing in the background that another command may meet, or not.
+  export GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=gc.auto GIT_CONFIG_VALUE_0=0
   mkdir -p "$work/native" "$work/rw" && cd "$work/native" || return 1
   timeout $limit bash -c "$script" >"$work/want" 2>&1 </dev/null
   echo "status $?" >>"$work/want"

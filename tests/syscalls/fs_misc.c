@@ -359,6 +359,7 @@ CASE(sticky_directories, "open,link,symlink,mkfifo")
 	tmpfs("s", 0, "mode=1777,uid=5");
 	make("s/f", "x");
 	CHECK(symlink("f", "s/l") == 0 && mkfifo("s/p", 0666) == 0 && chmod("s/p", 0666) == 0);
+	CHECK(mknod("s/sock", S_IFSOCK | 0666, 0) == 0 && chmod("s/sock", 0666) == 0);
 	make("s/open", "x");
 	CHECK(chmod("s/open", 0666) == 0 && chmod("s/f", 0644) == 0 && mkdir("s/d", 0755) == 0 &&
 	      symlink("d", "s/dl") == 0);
@@ -388,6 +389,11 @@ CASE(sticky_directories, "open,link,symlink,mkfifo")
 			CHECK_ERR(open("s/p", O_RDWR | O_CREAT, 0600), EACCES);
 		else
 			CHECK(open("s/p", O_RDWR | O_CREAT, 0600) >= 0);
+		/* Other kinds are refused whatever these say, links that are not followed too. */
+		CHECK_ERR(open("s/sock", O_RDWR | O_CREAT, 0600), EACCES);
+		CHECK_ERR(open("s/sock", O_RDWR), ENXIO);
+		CHECK_ERR(open("s/l", O_RDWR | O_CREAT | O_NOFOLLOW, 0600), EACCES);
+		CHECK_ERR(open("s/own", O_RDWR | O_CREAT | O_NOFOLLOW, 0600), ELOOP);
 		CHECK_ERR(unlink("s/f"), EPERM);
 		CHECK_ERR(rename("s/f", "s/g"), EPERM);
 	})), 0);

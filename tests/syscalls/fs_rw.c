@@ -401,4 +401,44 @@ CASE(shared_offset_across_fork, "lseek,read,fork")
 	CHECK_EQ(c, 'b');
 }
 
+/* Files that were mapped and are not any more, more of them than may keep what a mapping
+ * needed; and one whose mapping outlives its descriptor and all of that. */
+CASE(many_mapped_files, "mmap,munmap,open,close,read,ftruncate")
+{
+	enum { N = 1200, LEN = 3000 };
+	char name[32], b[LEN + 10], *kept = NULL, *m;
+	struct stat st;
+	int fd;
+
+	for (int i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		fd = open(name, O_RDWR | O_CREAT, 0600);
+		memset(b, i, LEN);
+		CHECK(fd >= 0 && write(fd, b, LEN) == LEN);
+		m = mmap(NULL, LEN, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+		CHECK(m != MAP_FAILED && close(fd) == 0 && m[LEN - 1] == (char)i);
+		m[i % LEN] = '!';
+		if (i == 0)
+			kept = m;
+		else
+			CHECK_EQ(munmap(m, LEN), 0);
+	}
+	kept[7] = '?';
+	for (int i = 0; i < N; i++) {
+		snprintf(name, sizeof(name), "f%d", i);
+		fd = open(name, O_RDWR);
+		CHECK(fd >= 0 && fstat(fd, &st) == 0 && st.st_size == LEN);
+		CHECK_EQ(read(fd, b, sizeof(b)), LEN);
+		CHECK(b[i % LEN] == '!' && b[LEN - 1] == (char)i && (i || b[7] == '?'));
+		CHECK(ftruncate(fd, 10) == 0 && ftruncate(fd, LEN + 10) == 0);
+		m = mmap(NULL, LEN + 10, PROT_READ, i % 2 ? MAP_SHARED : MAP_PRIVATE, fd, 0);
+		CHECK(m != MAP_FAILED && m[9] == (i == 9 ? '!' : (char)i));
+		CHECK(m[10] == 0 && m[LEN + 9] == 0 && munmap(m, LEN + 10) == 0 && close(fd) == 0);
+	}
+	CHECK(kept[0] == '!' && kept[7] == '?' && kept[10] == 0);
+	kept[10] = '.';
+	fd = open("f0", O_RDONLY);
+	CHECK(pread(fd, b, 1, 10) == 1 && b[0] == '.');
+}
+
 MAIN()

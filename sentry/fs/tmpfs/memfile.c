@@ -1,6 +1,8 @@
 /* Contents of regular files in memory. Most files are small and short-lived: they cost a
  * buffer of their size. A memfd, which costs a host fd and whole pages, is made when
- * the file outgrows the buffer or is mapped. */
+ * the file outgrows the buffer or is mapped. A small file that nobody has mapped any more
+ * goes back to a buffer when there are many of them: a repository has more objects than
+ * a process has descriptors. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,11 @@
 static uint8_t bounce[65536];
 
 int (*memfile_reopen_readonly)(int fd);
+unsigned memfile_idle_max = 1024;
+
+/* Small files with a host fd that no open file needs, oldest first. */
+static struct list idle = LIST_INIT(idle);
+static unsigned idle_count;
 
 static uint64_t pages_for(uint64_t bytes)
 {
@@ -53,8 +60,18 @@ void memfile_init(struct memfile *mf, struct memquota *q)
 	*mf = (struct memfile){ .q = q, .fd = -1, .ro_fd = -1 };
 }
 
+static void idle_leave(struct memfile *mf)
+{
+	if (!mf->idle.next)
+		return;
+	list_del_init(&mf->idle);
+	mf->idle.next = NULL;
+	idle_count--;
+}
+
 void memfile_fini(struct memfile *mf)
 {
+	idle_leave(mf);
 	set_charge(mf, 0);
 	free(mf->buf);
 	if (mf->fd >= 0)
@@ -76,13 +93,68 @@ void memfile_refresh(struct memfile *mf)
 		set_charge(mf, (uint64_t)blocks / (PAGE / 512));
 }
 
+static uint64_t small_limit(const struct memfile *mf)
+{
+	return mf->q->host_file ? MEMFILE_SMALL_ON_DISK : MEMFILE_SMALL;
+}
+
+static bool can_be_buffer(const struct memfile *mf)
+{
+	return mf->fd >= 0 && !mf->mappers && mf->size <= small_limit(mf) &&
+	       !(mf->seals & ~LX_F_SEAL_SEAL);
+}
+
+/* Back to a buffer, if the file is still one that can be; else it stays as it is. */
+static void to_buffer(struct memfile *mf)
+{
+	uint64_t pages = pages_for(mf->size);
+	uint8_t *b;
+
+	idle_leave(mf);
+	if (!can_be_buffer(mf))
+		return;
+	memfile_refresh(mf);
+	/* Holes are pages in a buffer. */
+	if (pages > mf->pages && !quota_allows(mf->q, pages - mf->pages))
+		return;
+	b = malloc(mf->size ? mf->size : 1);
+	if (!b)
+		return;
+	if (memhost_pread(mf->fd, b, mf->size, 0) != (int64_t)mf->size) {
+		free(b);
+		return;
+	}
+	memhost_close(mf->fd);
+	if (mf->ro_fd >= 0)
+		memhost_close(mf->ro_fd);
+	mf->fd = mf->ro_fd = -1;
+	mf->buf = b;
+	mf->cap = mf->size ? mf->size : 1;
+	set_charge(mf, pages);
+}
+
+static void idle_keep(unsigned most)
+{
+	while (idle_count > most)
+		to_buffer(list_entry(idle.next, struct memfile, idle));
+}
+
+static int host_file_new(struct memfile *mf)
+{
+	return mf->q->host_file ? mf->q->host_file(mf->q) : memhost_new();
+}
+
 static int to_memfd(struct memfile *mf)
 {
 	int fd, err = 0;
 
 	if (mf->fd >= 0)
 		return 0;
-	fd = mf->q->host_file ? mf->q->host_file(mf->q) : memhost_new();
+	fd = host_file_new(mf);
+	if (fd < 0 && idle_count) {
+		idle_keep(0);
+		fd = host_file_new(mf);
+	}
 	if (fd < 0)
 		return fd == -LX_ENOMEM ? fd : -LX_ENFILE;
 	if (mf->size) {
@@ -101,11 +173,6 @@ static int to_memfd(struct memfile *mf)
 	mf->fd = fd;
 	memfile_refresh(mf);
 	return 0;
-}
-
-static uint64_t small_limit(const struct memfile *mf)
-{
-	return mf->q->host_file ? MEMFILE_SMALL_ON_DISK : MEMFILE_SMALL;
 }
 
 /* ---- the buffer ---- */
@@ -371,23 +438,39 @@ static int readonly_fd(struct memfile *mf)
 	return mf->fd;
 }
 
-int memfile_map(struct memfile *mf, bool writable, struct file_map *m)
+static int dup_for_map(struct memfile *mf, bool readonly, int *out)
 {
-	bool sealed = mf->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE);
-	bool rw = m->shared && m->want_write && writable && !sealed;
-	int err = to_memfd(mf), fd;
+	int fd = readonly ? readonly_fd(mf) : mf->fd;
 
-	if (err)
-		return err;
-	m->no_maywrite = m->shared && (!writable || sealed);
-	/* Whoever may write the file gains nothing by an fd that can. */
-	fd = rw || (writable && !sealed) ? mf->fd : readonly_fd(mf);
 	if (fd < 0)
 		return fd;
 	fd = memhost_dup(fd);
 	if (fd < 0)
 		return -LX_ENFILE;
-	m->host_fd = fd;
+	*out = fd;
+	return 0;
+}
+
+int memfile_map(struct memfile *mf, bool writable, struct file_map *m)
+{
+	bool sealed = mf->seals & (LX_F_SEAL_WRITE | LX_F_SEAL_FUTURE_WRITE);
+	bool rw = m->shared && m->want_write && writable && !sealed;
+	int err = to_memfd(mf);
+
+	if (err)
+		return err;
+	m->no_maywrite = m->shared && (!writable || sealed);
+	/* Whoever may write the file gains nothing by an fd that can. */
+	err = dup_for_map(mf, !rw && (!writable || sealed), &m->host_fd);
+	if (err && idle_count) {
+		/* This one may be idle itself, for now. */
+		mf->mappers++;
+		idle_keep(0);
+		mf->mappers--;
+		err = dup_for_map(mf, !rw && (!writable || sealed), &m->host_fd);
+	}
+	if (err)
+		return err;
 	m->host_off = m->off;
 	return 0;
 }
@@ -440,7 +523,29 @@ static int op_fallocate(struct file *f, uint32_t mode, int64_t off, int64_t len)
 
 static int op_mmap(struct file *f, struct file_map *m)
 {
-	return memfile_map(f->priv, f->mode & FMODE_WRITE, m);
+	struct memfile *mf = f->priv;
+	int err = memfile_map(mf, f->mode & FMODE_WRITE, m);
+
+	if (!err && !(f->mode & FMODE_MAPPED)) {
+		f->mode |= FMODE_MAPPED;
+		mf->mappers++;
+	}
+	return err;
+}
+
+/* Every mapping holds its open file: without one that has mapped it nothing is mapped. */
+static void op_release(struct file *f)
+{
+	struct memfile *mf = f->priv;
+
+	if (f->mode & FMODE_MAPPED)
+		mf->mappers--;
+	if (!can_be_buffer(mf))
+		return;
+	idle_leave(mf);
+	list_push_back(&idle, &mf->idle);
+	idle_count++;
+	idle_keep(memfile_idle_max);
 }
 
 static int64_t op_seek(struct file *f, int64_t off, int whence)
@@ -516,6 +621,7 @@ static int64_t op_fcntl(struct task *t, struct file *f, uint32_t cmd, uint64_t a
 
 const struct file_ops memfile_file_ops = {
 	.name = "memfile",
+	.release = op_release,
 	.read = op_read,
 	.write = op_write,
 	.fallocate = op_fallocate,

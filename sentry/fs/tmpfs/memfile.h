@@ -1,5 +1,5 @@
 /* The contents of a regular file in the sentry's memory. Small ones are a plain buffer;
- * larger ones, and all that get mapped, are a memfd of their own. */
+ * larger ones, and those that are mapped, are a memfd of their own. */
 #ifndef SENTRY_FS_TMPFS_MEMFILE_H
 #define SENTRY_FS_TMPFS_MEMFILE_H
 
@@ -30,6 +30,8 @@ struct memfile {
 	size_t cap;
 	int fd;			/* the memfd, or -1 */
 	int ro_fd;		/* the same for reading only, once something mapped it so; or -1 */
+	unsigned mappers;	/* open files that have mapped it */
+	struct list idle;	/* small, with an fd that nobody needs; next NULL: not listed */
 	uint32_t seals;		/* LX_F_SEAL_* */
 };
 void memfile_init(struct memfile *mf, struct memquota *q);
@@ -47,6 +49,10 @@ void memfile_refresh(struct memfile *mf);
 
 /* Operations of a file whose priv is a memfile and whose inode shows its size. */
 extern const struct file_ops memfile_file_ops;
+
+/* How many small files keep their fd when nobody has mapped them any more; boot lowers it
+ * where descriptors are few. */
+extern unsigned memfile_idle_max;
 
 /* Read-only mappings need an fd that cannot be used for more. The sentry itself cannot
  * reopen a memfd, the gofer can: boot sets this. fd is borrowed; a new fd or -LX_E…
