@@ -1,14 +1,15 @@
 #!/usr/bin/env bash
 # Files of the host: its errors, its changes behind a shared mount, what survives a kill, a
 # root that means harm, and the limits of the caches.
-# usage: run.sh RUNSC FILES-PROGRAM [DIRECTORIES [FILES-IN-EACH]]   (of the cache test)
+# usage: run.sh RUNSC FILES-PROGRAM [--long]      --long: a walk over 1,000,000 files
 set -uo pipefail
 here=$(dirname "$(readlink -f "$0")")
 . "$here/../harness/leaks.sh"
 leaks_private "$@"
 runsc=$(readlink -f "$1") program=$(readlink -f "$2")
 guests=$(dirname "$program")/../guest
-ndirs=${3:-20} nfiles=${4:-500}
+long=
+[ "${3:-}" = --long ] && long=1
 # Not below /tmp: a sandbox sees the host's files, but has a /tmp of its own.
 work=$(mktemp -d /var/tmp/runsc-test.files.XXXXXX)
 trap 'for m in small small2 ro fuse; do umount -l "$work/$m" 2>/dev/null; done; rm -rf "$work"' EXIT
@@ -280,8 +281,18 @@ say $? hung-gofer-delete "it did not stop"
 
 # ---- caches keep to their limits ----
 
-mkdir "$work/tree"
-python3 - "$work/tree" "$ndirs" "$nfiles" <<'PY'
+# Everything in a tree is looked at, then the guest gives the caches back (a few hundred last
+# names go with the next request). The gofer's limit of descriptors may be lower than what the
+# sentry would keep.
+caches() { # unused names, directories, files in each, most kB of the sentry, where…
+  local unused=$1 ndirs=$2 nfiles=$3 most=$4 dir command init sentry gofer fds least peak rss rest
+  shift 4
+  least=$((unused / 2)) rest=$most
+  # Less than that is not worth a call.
+  [ "$unused" -lt 10000 ] || rest=6000
+  [ $least -lt 5000 ] || least=5000
+  mkdir "$work/tree"
+  python3 - "$work/tree" "$ndirs" "$nfiles" <<'PY'
 import os, sys
 top, nd, nf = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
 for d in range(nd):
@@ -289,27 +300,38 @@ for d in range(nd):
     for f in range(nf):
         os.close(os.open(f"{top}/{d}/{f}", os.O_CREAT | os.O_WRONLY))
 PY
-for dir in /mnt "$work/tree"; do
-  rm -f "$work/go"
-  mkfifo "$work/go"
-  "$runsc" --dcache 1000 do -v "$work/tree:/mnt" -- "$work/files" stats $dir "$ndirs" "$nfiles" <"$work/go" >"$work/out" 2>&1 &
-  command=$!
-  exec 9>"$work/go"
-  for _ in $(seq 2400); do grep -q walked "$work/out" && break; read -rt 0.05 <> <(:); done
-  init=$(pgrep -P $command -x runsc-init)
-  sentry=$(pgrep -P "$init" -x runsc-sentry) gofer=$(pgrep -P "$init" -x runsc-gofer)
-  fds=$(ls "/proc/$gofer/fd" | wc -l)
-  [ "$fds" -gt 500 ] && [ "$fds" -lt 2500 ]
-  say $? "limit-of-the-gofers-files" "$fds"
-  peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$sentry/status")
-  [ -n "${RUNSC_TEST_LABEL:-}" ] || [ "$peak" -lt 16384 ] # sanitizers need more
-  say $? "limit-of-the-sentrys-memory" "$peak kB"
-  echo >&9
-  for _ in $(seq 200); do grep -q drop "$work/out" && break; read -rt 0.05 <> <(:); done
-  fds=$(ls "/proc/$gofer/fd" | wc -l)
-  [ "$fds" -lt 300 ]
-  say $? "dropped-caches" "$fds files"
-  exec 9>&-
-  wait $command
-done
+  for dir in "$@"; do
+    rm -f "$work/go"
+    mkfifo "$work/go"
+    "$runsc" --dcache "$unused" do -v "$work/tree:/mnt" -- "$work/files" stats "$dir" "$ndirs" "$nfiles" <"$work/go" >"$work/out" 2>&1 &
+    command=$!
+    exec 9>"$work/go"
+    for _ in $(seq $((1200 + ndirs * nfiles / 100))); do grep -q walked "$work/out" && break; read -rt 0.05 <> <(:); done
+    init=$(pgrep -P $command -x runsc-init)
+    sentry=$(pgrep -P "$init" -x runsc-sentry) gofer=$(pgrep -P "$init" -x runsc-gofer)
+    fds=$(ls "/proc/$gofer/fd" | wc -l)
+    [ "$fds" -gt $least ] && [ "$fds" -lt $((unused + 1500)) ]
+    say $? "limit-of-the-gofers-files-$unused" "$fds"
+    peak=$(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$sentry/status")
+    [ -n "${RUNSC_TEST_LABEL:-}" ] || [ "$peak" -lt "$most" ] # sanitizers need more
+    say $? "limit-of-the-sentrys-memory-$unused" "$peak kB"
+    echo >&9
+    for _ in $(seq 200); do grep -q drop "$work/out" && break; read -rt 0.05 <> <(:); done
+    for _ in $(seq 50); do fds=$(ls "/proc/$gofer/fd" | wc -l); [ "$fds" -lt 600 ] && break; read -rt 0.05 <> <(:); done
+    [ "$fds" -lt 600 ]
+    say $? "dropped-caches-$unused" "$fds files"
+    rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$sentry/status")
+    [ -n "${RUNSC_TEST_LABEL:-}" ] || [ "$rss" -lt $rest ]
+    say $? "memory-given-back-$unused ($((ndirs * nfiles)) files: $peak kB, then $rss kB)" "$rss kB"
+    exec 9>&-
+    wait $command
+  done
+  rm -rf "$work/tree"
+}
+caches 1000 20 500 16384 /mnt "$work/tree"
+if [ -n "$long" ]; then
+  caches 65536 1000 1000 98304 /mnt "$work/tree"
+else
+  caches 12000 40 1000 20480 "$work/tree"
+fi
 exit $rc

@@ -3,7 +3,8 @@
 # "skip NAME" lines; the last line is "N passed, N failed, N skipped".
 #
 #   --fast        leave out the slow parts (runtimes, engines, asan)
-#   --long        stress for ten minutes, on the asan build too; 50,000 files, all of /usr
+#   --long        stress for ten minutes, on the asan build too; 50,000 files, all of /usr;
+#                 a walk over 1,000,000 files
 #   --only PART   one part: build lint unit platform gofer guest hostile oci fs files app
 #                 stress runtimes engines asan
 set -uo pipefail
@@ -99,7 +100,7 @@ p_app() {
   tests/app/terminal.py "$top/build-debug/runsc"
   tests/app/files.sh "$top/build/runsc" $files_long
 }
-p_files() { tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files; }
+p_files() { tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files $files_long; }
 p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds"; }
 p_runtimes() { tests/runtimes/run.sh "$top/build/runsc"; }
 p_engines() { tests/oci/engines.sh "$top/build/runsc"; }
