@@ -152,7 +152,8 @@ cd "$1" || exit 1
 inotifywait -m -e modify,attrib,close_write,move,create,delete,delete_self --format '%w%f %e' . d f 2>&1 &
 read -r go
 touch own; echo text >>own; chmod 600 own; mv own d/own; ln d/own d/own2; truncate -s 9 d/own; rm d/own d/own2
-mkdir own; mv own own2; rmdir own2; ln -s x own; rm own; cp /bin/true d/copy; rm d/copy; touch own-done
+mkdir own; mv own own2; rmdir own2; ln -s x own; rm own; cp /bin/true d/copy; rm d/copy
+dd if=/dev/zero of=own bs=4M count=1 2>/dev/null; rm own; touch own-done
 read -r go
 kill $!
 EOS
