@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -119,6 +120,10 @@ int ns_enter_user(const struct launch *l, int report, struct oerr *e)
 	}
 	if (setgroups(0, NULL) < 0 || setresgid(0, 0, 0) < 0 || setresuid(0, 0, 0) < 0)
 		return oerr_errno(e, errno, "becoming root of the user namespace");
+	/* With other ids than before, our own files in /proc are the host's root's until then:
+	 * the sentry's id maps are written through them. */
+	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+		return oerr_errno(e, errno, "prctl(PR_SET_DUMPABLE)");
 	return 0;
 }
 
