@@ -124,14 +124,15 @@ done
 # A user namespace whose root is another user of the host's.
 leaks_before
 config '["/bin/sh","-c","id -u; echo x >/tmp/by-root; mkdir /tmp/d; chown 5:6 /tmp/d; stat -c %u:%g /tmp/by-root /tmp/d"]' \
-  'c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]'
-chown -R 100000:100000 "$bundle/rootfs"
+  'c["linux"]["namespaces"].append({"type": "user"}); c["linux"]["uidMappings"] = c["linux"]["gidMappings"] = [{"containerID": 0, "hostID": 100000, "size": 65536}]; [v.append("CAP_CHOWN") for v in c["process"]["capabilities"].values()]'
+for n in mkdir chown; do ln -sf busybox "$bundle/rootfs/bin/$n"; done
+chmod 711 "$work"; chown -R 100000:100000 "$bundle/rootfs"
 out=$(timeout 60 "$runsc" --root "$root" run -b "$bundle" "$c3" 2>&1 </dev/null); st=$?
 t userns-ids-inside [ "$(echo $out) $st" = "0 0:0 5:6 0" ]
 t userns-ids-outside [ "$(cd "$bundle/rootfs/tmp" && stat -c %u:%g by-root d | paste -sd' ')" = "100000:100000 100005:100006" ]
 rm -rf "$bundle/rootfs/tmp/by-root" "$bundle/rootfs/tmp/d"
 chown -R 0:0 "$bundle/rootfs"
-config '["/bin/sh"]' 'c["linux"]["namespaces"].pop(); c["linux"].pop("uidMappings"); c["linux"].pop("gidMappings")'
+config '["/bin/sh"]' 'c["linux"]["namespaces"].pop(); c["linux"].pop("uidMappings"); c["linux"].pop("gidMappings"); [v.remove("CAP_CHOWN") for v in c["process"]["capabilities"].values()]'
 leaks_after oci/userns || rc=1
 
 # The host's OOM killer takes the process that eats memory, and the others go on.
