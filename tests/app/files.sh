@@ -9,8 +9,9 @@ here=$(dirname "$(readlink -f "$0")")
 leaks_private "$@"
 runsc=$(readlink -f "$1")
 shift
-files=3000 tree=/usr/share/doc limit=200
-[ "${1:-}" = --long ] && { files=50000 tree=/usr limit=1500; shift; }
+files=3000 tree=/usr/share/doc copied=/usr/share/doc limit=200
+# What is copied three times must fit into memory.
+[ "${1:-}" = --long ] && { files=50000 tree=/usr copied=/usr/share limit=1500; shift; }
 want=("$@")
 work=$(mktemp -d /var/tmp/runsc-test.files.XXXXXX)
 trap 'rm -rf "$work"' EXIT
@@ -22,10 +23,10 @@ result() { # status, name
 }
 # Runs the script in a directory of its own, natively and with that directory shared (the
 # gofer), in the sandbox's root (the overlay) and on its tmpfs; the output must be the same.
-same() { # name, script; $F: number of files, $T: a tree
+same() { # name, script; $F: number of files, $T: a tree, $C: a smaller one
   local name=$1 script=$2 place st
   wanted "$name" || return 0
-  export F=$files T=$tree LC_ALL=C HOME=/nonexistent GIT_CONFIG_NOSYSTEM=1
+  export F=$files T=$tree C=$copied LC_ALL=C HOME=/nonexistent GIT_CONFIG_NOSYSTEM=1
   export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
   export GIT_AUTHOR_DATE='1700000000 +0000' GIT_COMMITTER_DATE='1700000000 +0000'
   # Nothing in the background that another command may meet, or not.
@@ -61,7 +62,7 @@ ls .git/objects/pack | sed "s/pack-[0-9a-f]*/pack/" | sort; git checkout -q HEAD
 listing='find . \( -type d -printf "%P d %m\n" -o -printf "%P %y %m %s %l\n" \) | LC_ALL=C sort; find . -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum'
 same tar-out 'tar cf - -C "$T" . 2>/dev/null | tar tvf - | sort | sha256sum; tar cf - -C "$T" . 2>/dev/null | tar xf - --no-same-owner && { '"$listing"'; } | sha256sum'
 same tar-times 'mkdir a && cd a && for i in 1 2 3; do echo $i >f$i; touch -d "2001-02-03 04:05:0$i.123456789" f$i; ln f$i l$i; ln -s f$i s$i; done; mkfifo p; chmod 4755 f1; chmod 1777 .; touch -h -d "2002-02-02 02:02:02" p s1 s2 s3 .; cd .. && tar cf a.tar a && mkdir b && tar xpf a.tar -C b && cd b && find . -mindepth 1 -type d -printf "%P %m %T@\n" -o -mindepth 1 -printf "%P %y %m %s %T@ %n %l\n" | sort'
-same cp-rsync 'cp -a --reflink=auto "$T" c && cp -a c d && diff -r c d && echo same; (cd c && find . | wc -l); command -v rsync >/dev/null && { rsync -a c/ e/ && rsync -ain --checksum c/ e/ && touch -d 2001-01-01 c && rsync -ain c/ e/; }'
+same cp-rsync 'cp -a --reflink=auto "$C" c && cp -a c d && diff -r c d && echo same; (cd c && find . | wc -l); command -v rsync >/dev/null && { rsync -a c/ e/ && rsync -ain --checksum c/ e/ && touch -d 2001-01-01 c && rsync -ain c/ e/; }'
 same find-du 'find "$T" -type f | wc -l; find "$T" -type d | wc -l; find "$T" -newer /etc/passwd | wc -l; du -s --apparent-size "$T" | cut -f1; find "$T" -perm /111 -type f | wc -l; find "$T" -type l -printf "%l\n" | sort | md5sum'
 same flock '
 lock() { flock 9; n=$(cat n); echo $((n + 1)) >n; } 9>lock
