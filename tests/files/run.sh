@@ -142,6 +142,12 @@ if lsattr "$work/shared/flags" >/dev/null 2>&1; then
     chattr -i "$work/shared/flags"
   fi
 fi
+if [ -n "$privileged" ]; then
+  expect devices-harmless 'mknod /s/null c 1 3 && mknod /s/white c 0 0 && echo x >/s/null && stat -c %t:%T /s/null' 1:3
+  expect devices-refused 'for d in "b 8 0" "c 1 2" "c 10 229"; do mknod /s/bad $d 2>/dev/null && echo made; done; ls /s/bad 2>&1 | wc -l' 1
+  [ -c "$work/shared/null" ] && [ ! -e "$work/shared/bad" ]
+  say $? shared/devices-on-the-host "$(ls -l "$work/shared")"
+fi
 exec 7>&- 8<&-
 wait $shell
 
