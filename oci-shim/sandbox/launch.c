@@ -91,8 +91,10 @@ static int on_namespaces(struct launch *l, const struct report_msg *m, struct oe
 	return 0;
 }
 
-/* 1: go on; 0: ready; -1. */
-static int one_report(struct launch *l, struct oerr *e)
+/* 1: go on; 0: ready; -1. The proxy's word about its children and the sentry's that it is
+ * ready come in either order. What is left unread when the command ends would reset the
+ * connection under the proxy. */
+static int one_report(struct launch *l, bool *ready, struct oerr *e)
 {
 	struct report_msg m = { 0 };
 	ssize_t n;
@@ -107,9 +109,10 @@ static int one_report(struct launch *l, struct oerr *e)
 		return on_namespaces(l, &m, e) < 0 ? -1 : 1;
 	case REPORT_PIDS:
 		l->sentry_pid = m.a;
-		return 1;
+		return !*ready;
 	case REPORT_READY:
-		return 0;
+		*ready = true;
+		return !l->sentry_pid;
 	default:
 		m.text[sizeof(m.text) - 1] = 0;
 		e->code = m.a;
@@ -119,7 +122,7 @@ static int one_report(struct launch *l, struct oerr *e)
 
 int launch_sandbox(struct launch *l, struct oerr *e)
 {
-	bool own_userns = !l->o->privileged || l->spec->ns[NS_USER].listed;
+	bool own_userns = !l->o->privileged || l->spec->ns[NS_USER].listed, ready = false;
 	sigset_t all;
 	int sv[2], r;
 
@@ -145,7 +148,7 @@ int launch_sandbox(struct launch *l, struct oerr *e)
 		return oerr_errno(e, -l->proxy, "starting a process");
 	}
 	do
-		r = one_report(l, e);
+		r = one_report(l, &ready, e);
 	while (r == 1);
 	if (r < 0) {
 		launch_abort(l);

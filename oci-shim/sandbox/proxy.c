@@ -138,6 +138,7 @@ static void sentry_gone(struct proxy *p, const char *who, int pidfd)
 	waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED | WNOWAIT);
 	oerr_set(&e, "the sandbox's %s ended unexpectedly (%s %d): --debug-log FILE may tell why",
 		 who, si.si_code == CLD_EXITED ? "status" : "signal", si.si_status);
+	log_error("%s", e.text);
 	report_send(p->report, REPORT_ERROR, 0, 0, &e);
 }
 
@@ -163,14 +164,21 @@ static bool command_says(struct proxy *p)
 	char c;
 	ssize_t n = recv(p->report, &c, 1, MSG_DONTWAIT);
 
+	/* It left something unread: what it said is still there. */
+	if (n < 0 && errno == ECONNRESET)
+		n = recv(p->report, &c, 1, MSG_DONTWAIT);
 	if (n == 1 && c == 'R') {
 		p->committed = true;
 		return false;
 	}
 	if (n < 0 && errno == EAGAIN)
 		return false;
-	if (n == 1)
+	if (n == 1) {
+		log_info("the command wants an end");
 		return true;
+	}
+	log_info("the command is gone%s: %s", p->committed ? "" : " before it had recorded anything",
+		 n < 0 ? strerror(errno) : "end");
 	/* The command is gone. Before it had recorded anything, nobody could ever
 	 * delete this container. */
 	close(p->report);
