@@ -49,6 +49,7 @@ struct server {
 	uint32_t uid;		/* whose files we make */
 	uint32_t umask;		/* the process's */
 	int in_fd;		/* the host's inotify, or -1; then fds_dir is where we stand */
+	uint32_t watches[GOFER_WATCHES]; /* the descriptors in use: nwatches of them */
 	unsigned nwatches;
 	bool acl_asked;		/* the client wants to know of ACLs */
 	bool no_xattrat;	/* the host has no getxattrat(2) and so on (before Linux 6.13) */

@@ -21,6 +21,27 @@ static int start(struct server *s)
 	return s->in_fd < 0 ? -errno : 0;
 }
 
+/* Where wd is among those in use; nwatches: it is not. */
+static unsigned find_watch(const struct server *s, uint32_t wd)
+{
+	unsigned n = 0;
+
+	while (n < s->nwatches && s->watches[n] != wd)
+		n++;
+	return n;
+}
+
+/* Also of a file that is gone, whose watch the host has removed by itself. */
+static void drop_watch(struct server *s, uint32_t wd)
+{
+	unsigned n = find_watch(s, wd);
+
+	if (n == s->nwatches)
+		return;
+	(void)inotify_rm_watch(s->in_fd, (int)wd);
+	s->watches[n] = s->watches[--s->nwatches];
+}
+
 int op_watch(struct server *s, const struct gofer_watch_req *q, struct gofer_watch_rep *p,
 	     int *out_fd)
 {
@@ -28,16 +49,15 @@ int op_watch(struct server *s, const struct gofer_watch_req *q, struct gofer_wat
 	char link[16];
 	int err, wd;
 
-	if (!n)
-		return -EBADF;
 	if (!q->on) {
-		if (s->in_fd >= 0 && inotify_rm_watch(s->in_fd, (int)q->wd) == 0 && s->nwatches)
-			s->nwatches--;
+		drop_watch(s, q->wd);
 		return 0;
 	}
+	if (!n)
+		return -EBADF;
 	if (n->opaque || S_ISLNK(n->mode))
 		return -EOPNOTSUPP;
-	if (s->nwatches >= GOFER_WATCHES)
+	if (s->nwatches == GOFER_WATCHES)
 		return -ENOSPC;
 	err = start(s);
 	if (err)
@@ -48,12 +68,17 @@ int op_watch(struct server *s, const struct gofer_watch_req *q, struct gofer_wat
 				       IN_ATTRIB | IN_CLOSE_WRITE | IN_DELETE_SELF | IN_MOVE_SELF);
 	if (wd < 0)
 		return -errno;
+	/* The host has one for each file, by whatever name it is asked for. */
+	if (find_watch(s, (uint32_t)wd) == s->nwatches)
+		s->watches[s->nwatches++] = (uint32_t)wd;
 	p->wd = (uint32_t)wd;
-	s->nwatches++;
 	if (q->want_fd) {
 		*out_fd = fcntl(s->in_fd, F_DUPFD_CLOEXEC, 3);
-		if (*out_fd < 0)
-			return -errno;
+		if (*out_fd < 0) {
+			err = -errno;
+			drop_watch(s, p->wd);
+			return err;
+		}
 	}
 	return 0;
 }

@@ -2,8 +2,9 @@
  *
  *   from outside the stub's code:  a call of the direct set -> notification; every other
  *                 number, every foreign architecture and x32 -> SIGSYS (the stub's handler)
- *   from inside:  a few memory calls, reading and writing what was lent, barriers and waiting on a futex run; clone and the hand-over
- *                 call go to the sentry; all else kills the process
+ *   from inside:  a few memory calls, reading and writing what was lent, barriers and
+ *                 waiting on a futex run; clone and the hand-over call go to the sentry;
+ *                 all else kills the process
  *
  * The stub's code lies within one 4 GiB block, so one comparison of the upper half
  * decides for nearly all guest calls. The direct set is a binary search over the numbers

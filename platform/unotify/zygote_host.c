@@ -167,7 +167,8 @@ static void drop_privileges(void)
 	prctl(PR_SET_NAME, "runsc-stub", 0, 0, 0);
 }
 
-static void place_image(struct unotify *u, unsigned filter_flags, int sock, const char *oom)
+static void place_image(struct unotify *u, unsigned filter_flags, int sock, int proc,
+			const char *oom)
 {
 	uint8_t *at = (uint8_t *)(uintptr_t)u->region;
 	struct stub_config *cf = (struct stub_config *)(void *)(at + STUB_CONFIG_OFF);
@@ -183,7 +184,7 @@ static void place_image(struct unotify *u, unsigned filter_flags, int sock, cons
 	cf->vdso_lo = u->caps.vvar_start;
 	cf->vdso_hi = u->caps.vdso_end;
 	cf->sock = sock;
-	cf->proc = sock + 1;
+	cf->proc = proc;
 	cf->oom_len = (uint16_t)strlen(oom);
 	memcpy(cf->oom, oom, cf->oom_len);
 	cf->filter_flags = filter_flags;
@@ -223,7 +224,7 @@ __attribute__((noreturn)) static void zygote_main(struct unotify *u, const struc
 	setsid();
 	drop_privileges();
 	zygote_move_vdso(u, m);
-	place_image(u, flags, 3, proc < 0 ? "" : oom);
+	place_image(u, flags, 3, proc < 0 ? -1 : 4, proc < 0 ? "" : oom);
 	zygote_signals(u->region, h);
 	forget_rseq();
 	__asm__ volatile("mov %0, %%rsp\n\t"

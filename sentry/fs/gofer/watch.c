@@ -95,6 +95,16 @@ static void watch_free(struct gofer_conn *c, struct gofer_watch *w)
 	free(w);
 }
 
+/* For good; the gofer counts them. */
+static void remove_watch(struct gofer_conn *c, struct gofer_watch *w)
+{
+	struct gofer_watch_req q = { .wd = (uint32_t)w->wd };
+	struct gofer_watch_rep p;
+
+	watch_free(c, w);
+	(void)gofer_call_watch(c, &q, &p, NULL);
+}
+
 /* The file may have lost its last name: then that is the end of it for whoever watches. */
 static void check_gone(struct gofer_inode *gi)
 {
@@ -136,7 +146,7 @@ static void take_event(struct gofer_conn *c, const struct lx_inotify_event *e, c
 	i = &w->gi->i;
 	inode_get(i);
 	if (e->mask & LX_IN_IGNORED) {
-		watch_free(c, w);
+		remove_watch(c, w);
 	} else if (!is_own(own, c->watches, gofer_i(i), e->mask, name)) {
 		if (e->mask & LX_IN_MOVE_SELF)
 			w->name[0] = '\0';
@@ -312,8 +322,6 @@ void gofer_watch(struct inode *i, const struct dentry *at, bool on)
 		if (c->watches)
 			add(gi, (int)p.wd, at);
 	} else if (gi->watch) {
-		q.wd = (uint32_t)gi->watch->wd;
-		watch_free(c, gi->watch);
-		(void)gofer_call_watch(c, &q, &p, NULL);
+		remove_watch(c, gi->watch);
 	}
 }
