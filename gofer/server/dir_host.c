@@ -118,3 +118,35 @@ int op_readdir(struct server *s, const struct gofer_readdir_req *q,
 	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
 	return 0;
 }
+
+void put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const struct node *n)
+{
+	struct gofer_readdir_rep r = { .count = 0 };
+	uint32_t zero = 0, len;
+	uint8_t *start = e->p, *head;
+	ssize_t got;
+	bool whole;
+
+	if (!n || !S_ISDIR(n->mode) || n->opaque || (size_t)(e->end - e->p) < 2 * ENTRY_MAX)
+		return;
+	close_dir(s);
+	s->dir_fd = node_open(s, n, O_RDONLY, NULL, NULL);
+	if (s->dir_fd < 0)
+		return;
+	gofer_put_u32(e, &index);
+	head = e->p;
+	gofer_put_u32(e, &zero);
+	gofer_put_u32(e, &zero);
+	got = getdents64(s->dir_fd, s->dents, sizeof(s->dents));
+	whole = got >= 0 && !put_batch(s, e, (size_t)got, false, &r) &&
+		(got == 0 || getdents64(s->dir_fd, s->dents, sizeof(s->dents)) == 0);
+	close_dir(s);
+	if (!whole || e->bad) {
+		e->p = start;
+		e->bad = false;
+		return;
+	}
+	len = (uint32_t)(e->p - head - 8);
+	memcpy(head, &r.count, 4);
+	memcpy(head + 4, &len, 4);
+}

@@ -104,8 +104,9 @@ int op_lookups(struct server *s, const struct gofer_lookups_req *q, struct gofer
 	       int *out_fd)
 {
 	struct gofer_dec names = { q->names.p, q->names.p + q->names.len, false };
-	struct gofer_enc e = { s->scratch, s->scratch + sizeof(s->scratch), false };
+	struct gofer_enc e = { s->scratch, s->scratch + GOFER_MSG_MAX - 64, false };
 	struct node *at = node_of(s, q->dir);
+	uint32_t ids[GOFER_WALK_MAX];
 
 	(void)out_fd;
 	if (!at)
@@ -129,8 +130,11 @@ int op_lookups(struct server *s, const struct gofer_lookups_req *q, struct gofer
 			break;
 		if (err)
 			w = (struct gofer_walked){ .node = 0 };
+		ids[p->count] = w.node;
 		gofer_put_walked(&e, &w);
 	}
+	for (uint32_t i = 0; q->list && i < p->count; i++)
+		put_listed(s, &e, i, node_of(s, ids[i]));
 	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
 	return 0;
 }

@@ -111,6 +111,10 @@ int name_attr(int dirfd, const char *name, struct gofer_attr *out);
 /* chmod of what an O_PATH descriptor stands for; n says where it may be found. */
 int node_chmod(struct server *s, const struct node *n, uint32_t mode);
 
+/* ---- dir_host.c ---- */
+/* A listed record of all that lies in the directory n (NULL: nothing), if it fits. */
+void put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const struct node *n);
+
 /* ---- attr_host.c ---- */
 /* Is the file behind fd (also O_PATH) known to have no ACL? One host call. */
 bool fd_has_no_acl(struct server *s, int fd);

@@ -6,6 +6,7 @@
 #include "sentry/fs/gofer/gofer_impl.h"
 #include "syscalls/abi/lx_dirent.h"
 #include "syscalls/abi/lx_fcntl.h"
+#include "syscalls/abi/lx_stat.h"
 
 static void listing_put(struct gofer_listing *l)
 {
@@ -97,16 +98,41 @@ static int fetch_batch(struct gofer_inode *gi, struct gofer_listing *l, uint64_t
 	return !p.eof;
 }
 
-static int listing_fetch(struct gofer_inode *gi, struct gofer_listing **out)
+static struct gofer_listing *listing_new(const struct gofer_inode *gi)
 {
 	struct gofer_listing *l = calloc(1, sizeof(*l));
+
+	if (l) {
+		refs_init(&l->refs, "gofer_listing");
+		l->ino_dev = gi->key.dev;
+	}
+	return l;
+}
+
+/* It may be kept for long: give back what it did not need. */
+static void listing_trim(struct gofer_listing *l)
+{
+	uint8_t *data = l->size ? realloc(l->data, l->size) : NULL;
+	uint32_t *off = l->count ? realloc(l->off, l->count * sizeof(*off)) : NULL;
+
+	if (data) {
+		l->data = data;
+		l->room = l->size;
+	}
+	if (off) {
+		l->off = off;
+		l->cap = l->count;
+	}
+}
+
+static int listing_fetch(struct gofer_inode *gi, struct gofer_listing **out)
+{
+	struct gofer_listing *l = listing_new(gi);
 	uint64_t cookie = 0;
 	int r;
 
 	if (!l)
 		return -LX_ENOMEM;
-	refs_init(&l->refs, "gofer_listing");
-	l->ino_dev = gi->key.dev;
 	do
 		r = fetch_batch(gi, l, &cookie);
 	while (r > 0);
@@ -114,6 +140,7 @@ static int listing_fetch(struct gofer_inode *gi, struct gofer_listing **out)
 		listing_put(l);
 		return r;
 	}
+	listing_trim(l);
 	*out = l;
 	return 0;
 }
@@ -137,6 +164,33 @@ static int listing_get(struct gofer_inode *gi, struct gofer_listing **out)
 	refs_get(&gi->listing->refs);
 	g->listing_size += listing_size(*out);
 	return 0;
+}
+
+void gofer_listing_take(struct gofer_inode *gi, const struct gofer_listed *r)
+{
+	struct gofer_dec d = { r->entries.p, r->entries.p + r->entries.len, false };
+	struct gofer_sb *g = gofer_s(&gi->i);
+	struct gofer_listing *l;
+	int err = 0;
+
+	if (gi->listing || g->shared || !LX_S_ISDIR(gi->i.mode))
+		return;
+	l = listing_new(gi);
+	if (!l)
+		return;
+	for (uint32_t i = 0; i < r->count && !err; i++) {
+		struct gofer_dirent de;
+
+		gofer_get_dirent(&d, &de);
+		err = d.bad ? -LX_EIO : entry_ok(&de) ? listing_add(l, &de) : 0;
+	}
+	listing_trim(l);
+	if (err || g->listing_size + listing_size(l) > GOFER_LISTING_CACHE) {
+		listing_put(l);
+		return;
+	}
+	gi->listing = l;
+	g->listing_size += listing_size(l);
 }
 
 void gofer_listing_want(struct gofer_inode *gi)

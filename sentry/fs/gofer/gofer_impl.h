@@ -109,6 +109,7 @@ struct gofer_inode {
 		uint32_t at;	/* where in the listing the next ones begin */
 		uint16_t misses;
 		bool others;	/* not only of directories */
+		bool walked;	/* it came along itself: somebody walks the tree */
 	} ahead;
 	struct gofer_watch *watch; /* the host's inotify */
 };
@@ -263,5 +264,7 @@ extern const struct file_ops gofer_file_ops, gofer_dir_ops;
 void gofer_listing_drop(struct gofer_inode *gi);
 /* Exclusive mode: have the directory's listing kept, as far as there is room. */
 void gofer_listing_want(struct gofer_inode *gi);
+/* What a reply says of a directory's entries is kept, if there is room and it is well formed. */
+void gofer_listing_take(struct gofer_inode *gi, const struct gofer_listed *l);
 
 #endif
