@@ -1,7 +1,7 @@
 /* Advisory locks: POSIX (owned by an fd table), OFD (owned by an open file) and flock.
- * They hang on the inode. A waiter is run again whenever a lock of the inode goes
- * away, and a record in its restart data says whom it waits for, which is what
- * deadlock detection follows. */
+ * They hang on the inode, and so do those who wait, in the order in which they came. When a
+ * lock goes or becomes less, those are run again that nothing stands in the way of, neither
+ * a lock nor an earlier one of them; who then finds that another was faster keeps its place. */
 #include <stdlib.h>
 
 #include "sentry/task/task.h"
@@ -10,6 +10,8 @@
 
 #define MAX_LOCKS_PER_INODE 65536
 #define OFFSET_MAX INT64_MAX
+#define DEADLOCK_STEPS 11 /* from owner to owner, as Linux follows them */
+#define OWNER_BUCKETS 64
 
 struct lock {
 	struct list link;	/* sorted by start */
@@ -21,16 +23,30 @@ struct lock {
 
 struct lock_ctx {
 	struct list posix, flock;
+	struct list waiters;	/* struct lock_waiter, first come first */
 	unsigned count;
-	struct waitq wait;
 };
 
-/* A POSIX waiter, in restart.ptr of its task. */
+/* A call that waits; in restart.ptr of its task. */
 struct lock_waiter {
-	struct list link;
-	const void *owner, *blocker;
+	struct list link;	/* in ctx->waiters */
+	struct list by_owner;	/* in posix_waiters; POSIX only */
+	struct lock_ctx *ctx;	/* NULL: the inode has gone */
+	struct lock want;
+	bool flock;
+	bool woken;		/* on its way to take the lock */
+	struct waitq q;		/* its task */
 };
-static struct list posix_waiters = LIST_INIT(posix_waiters);
+static struct list posix_waiters[OWNER_BUCKETS]; /* empty ones may be all zeros */
+
+static struct list *bucket_of(const void *owner)
+{
+	struct list *l = &posix_waiters[((uintptr_t)owner >> 6) % OWNER_BUCKETS];
+
+	if (!l->next)
+		list_init(l);
+	return l;
+}
 
 static struct lock_ctx *ctx_of(struct inode *i, bool make)
 {
@@ -43,7 +59,7 @@ static struct lock_ctx *ctx_of(struct inode *i, bool make)
 		return NULL;
 	list_init(&c->posix);
 	list_init(&c->flock);
-	waitq_init(&c->wait);
+	list_init(&c->waiters);
 	i->locks = c;
 	return c;
 }
@@ -66,8 +82,91 @@ void locks_free_inode(struct inode *i)
 		lock_del(c, list_first(&c->posix, struct lock, link));
 	while (!list_empty(&c->flock))
 		lock_del(c, list_first(&c->flock, struct lock, link));
-	waitq_fini(&c->wait);
+	while (!list_empty(&c->waiters)) {
+		struct lock_waiter *w = list_first(&c->waiters, struct lock_waiter, link);
+
+		list_del_init(&w->link);
+		w->ctx = NULL;
+		waitq_wake(&w->q, 0);
+	}
 	free(c);
+}
+
+/* ---- who is in the way ---- */
+
+static bool conflicts(const struct lock *a, const struct lock *b)
+{
+	return a->owner != b->owner && a->start <= b->end && b->start <= a->end &&
+	       (a->type == LX_F_WRLCK || b->type == LX_F_WRLCK);
+}
+
+static struct lock *find_conflict(struct lock_ctx *c, const struct lock *want, bool flock)
+{
+	struct lock *l;
+
+	list_for_each(l, flock ? &c->flock : &c->posix, link) {
+		if (l->start > want->end)
+			break;
+		if (conflicts(l, want))
+			return l;
+	}
+	return NULL;
+}
+
+/* Would `me`, waiting for owner, wait for itself? */
+static bool would_deadlock(const void *me, const void *owner)
+{
+	for (int steps = 0; steps < DEADLOCK_STEPS; steps++) {
+		const struct lock *next = NULL;
+		struct lock_waiter *w;
+
+		list_for_each(w, bucket_of(owner), by_owner) {
+			if (w->want.owner != owner || !w->ctx || w->woken)
+				continue;
+			next = find_conflict(w->ctx, &w->want, false);
+			if (next)
+				break;
+		}
+		if (!next)
+			return false;
+		owner = next->owner;
+		if (owner == me)
+			return true;
+	}
+	return false;
+}
+
+static bool is_posix(const struct lock_waiter *w)
+{
+	return !w->flock && w->want.pid != -1;
+}
+
+/* After something has gone or become less, or a waiter has. */
+static void wake_waiters(struct lock_ctx *c)
+{
+	struct lock_waiter *w, *before;
+
+	list_for_each(w, &c->waiters, link) {
+		const struct lock *l;
+
+		if (w->woken)
+			continue;
+		l = find_conflict(c, &w->want, w->flock);
+		/* Another holder than before may close a ring: it is told. */
+		if (l && !(is_posix(w) && would_deadlock(w->want.owner, l->owner)))
+			continue;
+		list_for_each(before, &c->waiters, link) {
+			if (before == w)
+				break;
+			if (!l && before->woken && before->flock == w->flock &&
+			    conflicts(&before->want, &w->want))
+				break;
+		}
+		if (before != w)
+			continue;
+		w->woken = true;
+		waitq_wake(&w->q, 0);
+	}
 }
 
 /* Drop all locks of an owner. */
@@ -83,7 +182,7 @@ static void drop_owner(struct lock_ctx *c, struct list *head, const void *owner)
 		any = true;
 	}
 	if (any)
-		waitq_wake(&c->wait, 0);
+		wake_waiters(c);
 }
 
 void locks_close_posix(struct file *f, const void *owner)
@@ -105,20 +204,6 @@ void locks_release_file(struct file *f)
 }
 
 /* ---- POSIX and OFD ---- */
-
-static struct lock *find_conflict(struct lock_ctx *c, const struct lock *want)
-{
-	struct lock *l;
-
-	list_for_each(l, &c->posix, link) {
-		if (l->start > want->end)
-			break;
-		if (l->owner != want->owner && l->end >= want->start &&
-		    (l->type == LX_F_WRLCK || want->type == LX_F_WRLCK))
-			return l;
-	}
-	return NULL;
-}
 
 static void insert_sorted(struct lock_ctx *c, struct lock *n)
 {
@@ -181,13 +266,25 @@ static void carve(struct lock_ctx *c, struct lock *want, struct lock **spare)
 	}
 }
 
+/* Would cutting the range out of its owner's locks leave two of one? */
+static bool splits(struct lock_ctx *c, const struct lock *want)
+{
+	struct lock *l;
+
+	list_for_each(l, &c->posix, link)
+		if (l->owner == want->owner && l->start < want->start && l->end > want->end)
+			return true;
+	return false;
+}
+
 static int apply(struct lock_ctx *c, const struct lock *want)
 {
 	struct lock *spare = calloc(1, sizeof(*spare));
 	struct lock *n = calloc(1, sizeof(*n));
 	struct lock w = *want;
 
-	if (!spare || !n || c->count + 2 > MAX_LOCKS_PER_INODE) {
+	if (!spare || !n ||
+	    (c->count + 2 > MAX_LOCKS_PER_INODE && (want->type != LX_F_UNLCK || splits(c, want)))) {
 		free(spare);
 		free(n);
 		return -LX_ENOLCK;
@@ -201,7 +298,7 @@ static int apply(struct lock_ctx *c, const struct lock *want)
 	}
 	free(spare);
 	free(n);
-	waitq_wake(&c->wait, 0); /* unlocked, or downgraded */
+	wake_waiters(c); /* unlocked, or less than before */
 	return 0;
 }
 
@@ -245,56 +342,60 @@ static int to_range(struct file *f, const struct lx_flock *fl, struct lock *out)
 	return 0;
 }
 
+/* ---- waiting ---- */
+
 static void waiter_free(void *p)
 {
 	struct lock_waiter *w = p;
 
+	list_del_init(&w->by_owner);
 	list_del_init(&w->link);
+	waitq_fini(&w->q);
+	if (w->ctx && w->woken)
+		wake_waiters(w->ctx); /* it may not have taken what it was woken for */
 	free(w);
 }
 
-static bool would_deadlock(const void *me, const void *blocker)
+/* The waiter of a call that runs again; NULL: it runs for the first time, or the descriptor
+ * is another file now. */
+static struct lock_waiter *waiter_of(struct task *t, const struct lock_ctx *c, const void *owner)
 {
-	for (int steps = 0; steps < 10; steps++) {
-		struct lock_waiter *w;
-		bool found = false;
+	struct lock_waiter *w = t->restart.ptr;
 
-		if (blocker == me)
-			return true;
-		list_for_each(w, &posix_waiters, link) {
-			if (w->owner == blocker) {
-				blocker = w->blocker;
-				found = true;
-				break;
-			}
-		}
-		if (!found)
-			return false;
-	}
-	return false;
+	if (!w)
+		return NULL;
+	if (c && w->ctx == c && w->want.owner == owner)
+		return w;
+	t->restart.ptr = NULL;
+	t->restart.ptr_free = NULL;
+	waiter_free(w);
+	return NULL;
 }
 
-static long wait_for_lock(struct task *t, struct lock_ctx *c, const struct lock *want,
-			  const struct lock *conflict)
+static long wait_for_lock(struct task *t, struct lock_ctx *c, const struct lock *want, bool flock)
 {
 	struct lock_waiter *w = t->restart.ptr;
 	int err;
 
-	if (want->pid != -1) {
-		if (would_deadlock(want->owner, conflict->owner))
-			return -LX_EDEADLK;
-		if (!w) {
-			w = calloc(1, sizeof(*w));
-			if (!w)
-				return -LX_ENOMEM;
-			list_push_back(&posix_waiters, &w->link);
-			w->owner = want->owner;
-			t->restart.ptr = w;
-			t->restart.ptr_free = waiter_free;
-		}
-		w->blocker = conflict->owner;
+	if (!w) {
+		w = calloc(1, sizeof(*w));
+		if (!w)
+			return -LX_ENOMEM;
+		waitq_init(&w->q);
+		w->ctx = c;
+		w->want = *want;
+		w->flock = flock;
+		list_init(&w->by_owner);
+		list_push_back(&c->waiters, &w->link);
+		if (is_posix(w))
+			list_push_back(bucket_of(want->owner), &w->by_owner);
+		t->restart.ptr = w;
+		t->restart.ptr_free = waiter_free;
+	} else if (w->woken) {
+		w->woken = false;
+		wake_waiters(c); /* others may have been held back by it */
 	}
-	err = task_enrol(t, &c->wait);
+	err = task_enrol(t, &w->q);
 	if (err)
 		return err;
 	return task_park(t, LX_ERESTARTSYS);
@@ -319,10 +420,16 @@ long file_posix_lock(struct task *t, struct file *f, uint32_t cmd, struct lx_flo
 	bool get = cmd == LX_F_GETLK || cmd == LX_F_OFD_GETLK;
 	struct lock want = { .owner = ofd ? (const void *)f : (const void *)t->fds,
 			     .pid = ofd ? -1 : t->tg->tgid };
+	struct lock_waiter *w;
 	struct lock *conflict;
 	struct lock_ctx *c;
-	int err = to_range(f, fl, &want);
+	int err;
 
+	w = waiter_of(t, ctx_of(file_inode(f), false), want.owner);
+	/* The range is that of the beginning, wherever the file's end is by now. */
+	if (w)
+		want = w->want;
+	err = w ? 0 : to_range(f, fl, &want);
 	if (err)
 		return err;
 	if (get && want.type == LX_F_UNLCK)
@@ -339,7 +446,7 @@ long file_posix_lock(struct task *t, struct file *f, uint32_t cmd, struct lx_flo
 			fl->l_type = LX_F_UNLCK;
 		return get || want.type == LX_F_UNLCK ? 0 : -LX_ENOLCK;
 	}
-	conflict = want.type == LX_F_UNLCK ? NULL : find_conflict(c, &want);
+	conflict = want.type == LX_F_UNLCK ? NULL : find_conflict(c, &want, false);
 	if (get) {
 		report_conflict(conflict, fl);
 		return 0;
@@ -348,7 +455,9 @@ long file_posix_lock(struct task *t, struct file *f, uint32_t cmd, struct lx_flo
 		return apply(c, &want);
 	if (cmd == LX_F_SETLK || cmd == LX_F_OFD_SETLK)
 		return -LX_EAGAIN;
-	return wait_for_lock(t, c, &want, conflict);
+	if (!ofd && would_deadlock(want.owner, conflict->owner))
+		return -LX_EDEADLK;
+	return wait_for_lock(t, c, &want, false);
 }
 
 /* ---- flock ---- */
@@ -363,49 +472,37 @@ static struct lock *flock_find(struct lock_ctx *c, const struct file *f)
 	return NULL;
 }
 
-static bool flock_conflicts(struct lock_ctx *c, const struct file *f, int type)
-{
-	struct lock *l;
-
-	list_for_each(l, &c->flock, link)
-		if (l->owner != f && (l->type == LX_F_WRLCK || type == LX_F_WRLCK))
-			return true;
-	return false;
-}
-
 long file_flock(struct task *t, struct file *f, uint32_t op)
 {
-	int type = (op & ~LX_LOCK_NB) == LX_LOCK_EX ? LX_F_WRLCK : LX_F_RDLCK;
+	struct lock want = { .owner = f, .end = OFFSET_MAX };
 	bool unlock = (op & ~LX_LOCK_NB) == LX_LOCK_UN;
 	struct lock_ctx *c = ctx_of(file_inode(f), !unlock);
 	struct lock *own;
-	int err;
 
+	want.type = (op & ~LX_LOCK_NB) == LX_LOCK_EX ? LX_F_WRLCK : LX_F_RDLCK;
+	(void)waiter_of(t, c, f);
 	if (!c)
 		return unlock ? 0 : -LX_ENOLCK;
 	own = flock_find(c, f);
-	if (own && !unlock && own->type == type)
+	if (own && !unlock && own->type == want.type)
 		return 0;
 	/* A conversion is not atomic: the old lock goes first, as on Linux. */
 	if (own) {
 		lock_del(c, own);
-		waitq_wake(&c->wait, 0);
+		wake_waiters(c);
 	}
 	if (unlock)
 		return 0;
-	if (!flock_conflicts(c, f, type)) {
+	if (!find_conflict(c, &want, true)) {
 		own = c->count < MAX_LOCKS_PER_INODE ? calloc(1, sizeof(*own)) : NULL;
 		if (!own)
 			return -LX_ENOLCK;
-		own->owner = f;
-		own->type = type;
-		own->end = OFFSET_MAX;
+		*own = want;
 		list_push_back(&c->flock, &own->link);
 		c->count++;
 		return 0;
 	}
 	if (op & LX_LOCK_NB)
 		return -LX_EAGAIN;
-	err = task_enrol(t, &c->wait);
-	return err ? err : task_park(t, LX_ERESTARTSYS);
+	return wait_for_lock(t, c, &want, true);
 }

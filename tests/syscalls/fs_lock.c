@@ -284,6 +284,37 @@ CASE(posix_deadlock, "fcntl,fork")
 	CHECK((mine == EDEADLK && theirs == 0) || (mine == 0 && theirs == EDEADLK));
 }
 
+/* Where the lock will be is settled when the call begins. */
+CASE(posix_waits_for_one_range, "fcntl,fork")
+{
+	struct flock l = { .l_type = F_WRLCK, .l_whence = SEEK_END, .l_start = -10, .l_len = 5 };
+	int fd = file(), st, p[2];
+	pid_t child;
+	char c;
+
+	CHECK_EQ(pipe(p), 0);
+	CHECK_EQ(ftruncate(fd, 100), 0);
+	CHECK_EQ(lk(fd, F_SETLK, F_WRLCK, 0, 0), 0);
+	child = fork();
+	if (child == 0) {
+		if (write(p[1], "x", 1) != 1 || fcntl(fd, F_SETLKW, &l))
+			_exit(1);
+		if (write(p[1], "y", 1) != 1)
+			_exit(2);
+		pause();
+	}
+	CHECK_EQ(read(p[0], &c, 1), 1);
+	usleep(50000);
+	CHECK_EQ(ftruncate(fd, 200), 0);
+	CHECK_EQ(lk(fd, F_SETLK, F_UNLCK, 0, 50), 0);
+	CHECK_EQ(lk(fd, F_SETLK, F_UNLCK, 0, 0), 0);
+	CHECK_EQ(read(p[0], &c, 1), 1);
+	l = query(fd, F_GETLK, F_WRLCK, 0, 0);
+	CHECK(l.l_type == F_WRLCK && l.l_start == 90 && l.l_len == 5 && l.l_pid == child);
+	kill(child, SIGKILL);
+	CHECK_EQ(waitpid(child, &st, 0), child);
+}
+
 CASE(ofd_locks, "fcntl,dup,fork")
 {
 	int a = file(), b = file(), c = dup(a);
