@@ -14,7 +14,7 @@ static long do_init(struct task *t, uint32_t flags)
 
 	if (flags & ~(LX_IN_NONBLOCK | LX_IN_CLOEXEC))
 		return -LX_EINVAL;
-	err = inotify_open(t->k, flags & LX_IN_NONBLOCK, &f);
+	err = inotify_open(t, flags & LX_IN_NONBLOCK, &f);
 	return err ? err : fdtable_add(t, f, flags & LX_IN_CLOEXEC ? FD_CLOEXEC_FLAG : 0);
 }
 

@@ -1,12 +1,16 @@
 /* inotify instances, their marks on inodes, and the events that the VFS reports.
  *
  * A mark is on two lists, that of its inode and the tree of its instance, and holds a
- * reference on the inode. Everything runs under the kernel lock. */
+ * reference on the inode. Instances and marks are counted for the user who made the
+ * instance. Everything runs under the kernel lock. */
 #include <bsd/sys/tree.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "sentry/fs/anon/inotify.h"
+#include "sentry/fs/proc/proc.h"
+#include "sentry/task/task.h"
 #include "sentry/vfs/fsnotify.h"
 #include "sentry/vfs/vfs.h"
 #include "syscalls/abi/lx_fcntl.h"
@@ -14,7 +18,6 @@
 #include "syscalls/abi/lx_poll.h"
 #include "syscalls/abi/lx_stat.h"
 
-#define MAX_QUEUED 16384	/* fs.inotify.max_queued_events */
 #define MAX_MARKS (1u << 19)	/* in the sandbox */
 
 struct mark {
@@ -40,22 +43,52 @@ static int mark_cmp(const struct mark *a, const struct mark *b)
 RB_HEAD(mark_tree, mark);
 RB_GENERATE_INTERNAL(mark_tree, mark, by_wd, mark_cmp, static __attribute__((unused)))
 
+struct user {
+	uint32_t uid;
+	unsigned instances, marks;
+	UT_hash_handle hh;
+};
+static struct user *users; /* hash by uid; those with instances */
+
 struct inotify {
+	struct kernel *k;
+	struct user *user;
 	struct mark_tree marks;
 	struct list events;
 	unsigned nevents, bytes;
+	unsigned max_events;	/* as the setting was when it was made */
 	int next_wd;
 	struct waitq wait;
+	struct event overflow;	/* in the queue once at most */
 };
 
 unsigned fsnotify_marks;
 
 /* ---- the queue ---- */
 
+/* The cookie does not count, and nothing is one with what has gone. */
 static bool same_event(const struct event *e, const struct lx_inotify_event *h, const char *name)
 {
-	return e->head.wd == h->wd && e->head.mask == h->mask && e->head.cookie == h->cookie &&
+	return !(e->head.mask & LX_IN_IGNORED) && e->head.wd == h->wd && e->head.mask == h->mask &&
 	       (name ? strcmp(e->name, name) == 0 : e->name_len == 0);
+}
+
+static void queue_last(struct inotify *in, struct event *e)
+{
+	list_push_back(&in->events, &e->link);
+	in->nevents++;
+	in->bytes += (unsigned)sizeof(e->head) + e->head.len;
+	waitq_wake(&in->wait, LX_POLLIN | LX_POLLRDNORM);
+}
+
+static void queue_overflow(struct inotify *in)
+{
+	struct event *e = &in->overflow;
+
+	if (!list_empty(&e->link))
+		return;
+	e->head = (struct lx_inotify_event){ .wd = -1, .mask = LX_IN_Q_OVERFLOW };
+	queue_last(in, e);
 }
 
 static void queue_event(struct inotify *in, int wd, uint32_t mask, uint32_t cookie,
@@ -65,17 +98,17 @@ static void queue_event(struct inotify *in, int wd, uint32_t mask, uint32_t cook
 	size_t len = name ? strlen(name) : 0;
 	struct event *e;
 
+	if (in->nevents >= in->max_events) {
+		queue_overflow(in);
+		return;
+	}
 	if (in->nevents && same_event(list_last(&in->events, struct event, link), &h, name))
 		return;
-	if (in->nevents > MAX_QUEUED)
-		return;
-	if (in->nevents == MAX_QUEUED) {
-		h = (struct lx_inotify_event){ .wd = -1, .mask = LX_IN_Q_OVERFLOW };
-		len = 0;
-	}
 	e = malloc(sizeof(*e) + len + 1);
-	if (!e)
+	if (!e) {
+		queue_overflow(in);
 		return;
+	}
 	if (len)
 		h.len = (uint32_t)((len + 1 + 15) & ~15ull);
 	e->head = h;
@@ -83,10 +116,7 @@ static void queue_event(struct inotify *in, int wd, uint32_t mask, uint32_t cook
 	if (len)
 		memcpy(e->name, name, len);
 	e->name[len] = '\0';
-	list_push_back(&in->events, &e->link);
-	in->nevents++;
-	in->bytes += (unsigned)sizeof(h) + h.len;
-	waitq_wake(&in->wait, LX_POLLIN | LX_POLLRDNORM);
+	queue_last(in, e);
 }
 
 static void event_drop(struct inotify *in, struct event *e)
@@ -94,7 +124,8 @@ static void event_drop(struct inotify *in, struct event *e)
 	list_del_init(&e->link);
 	in->nevents--;
 	in->bytes -= (unsigned)sizeof(e->head) + e->head.len;
-	free(e);
+	if (e != &in->overflow)
+		free(e);
 }
 
 /* ---- marks ---- */
@@ -106,6 +137,7 @@ static void mark_drop(struct mark *m, bool tell)
 	list_del_init(&m->in_inode);
 	RB_REMOVE(mark_tree, &in->marks, m);
 	fsnotify_marks--;
+	in->user->marks--;
 	if (list_empty(&m->inode->watches) && m->inode->ops->watch)
 		m->inode->ops->watch(m->inode, NULL, false);
 	if (tell)
@@ -168,6 +200,42 @@ void fsnotify_inode_gone(struct inode *i)
 	inode_put(i);
 }
 
+/* ---- who has how many ---- */
+
+/* One more instance. NULL: *err is -LX_EMFILE or -LX_ENOMEM. */
+static struct user *user_get(struct kernel *k, uint32_t uid, int *err)
+{
+	struct user *u;
+
+	*err = -LX_ENOMEM;
+	HASH_FIND(hh, users, &uid, sizeof(uid), u);
+	if (!u) {
+		u = calloc(1, sizeof(*u));
+		if (!u)
+			return NULL;
+		u->uid = uid;
+		HASH_ADD(hh, users, uid, sizeof(u->uid), u);
+		if (!u->hh.tbl) {
+			free(u);
+			return NULL;
+		}
+	}
+	if (u->instances >= (uint64_t)sysctl_get(k, SYSCTL_INOTIFY_MAX_INSTANCES)) {
+		*err = -LX_EMFILE;
+		return NULL;
+	}
+	u->instances++;
+	return u;
+}
+
+static void user_put(struct user *u)
+{
+	if (--u->instances)
+		return;
+	HASH_DEL(users, u);
+	free(u);
+}
+
 /* ---- the file ---- */
 
 static int64_t inotify_read(struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
@@ -225,6 +293,7 @@ static void inotify_release(struct file *f)
 	while (!list_empty(&in->events))
 		event_drop(in, list_first(&in->events, struct event, link));
 	waitq_fini(&in->wait);
+	user_put(in->user);
 	free(in);
 }
 
@@ -259,19 +328,30 @@ static const struct file_ops inotify_ops = {
 	.fdinfo = inotify_fdinfo,
 };
 
-int inotify_open(struct kernel *k, bool nonblock, struct file **out)
+int inotify_open(struct task *t, bool nonblock, struct file **out)
 {
-	struct inotify *in = calloc(1, sizeof(*in));
+	struct inotify *in = calloc(1, sizeof(*in) + 1);
+	struct kernel *k = t->k;
+	int err;
 
 	if (!in)
 		return -LX_ENOMEM;
+	in->user = user_get(k, t->cred->euid, &err);
+	if (!in->user) {
+		free(in);
+		return err;
+	}
+	in->k = k;
 	RB_INIT(&in->marks);
 	list_init(&in->events);
+	list_init(&in->overflow.link);
 	waitq_init(&in->wait);
+	in->max_events = (unsigned)sysctl_get(k, SYSCTL_INOTIFY_MAX_EVENTS);
 	in->next_wd = 1;
 	*out = file_new_anon(k, &inotify_ops, "inotify", 0, FMODE_READ | FMODE_STREAM,
 			     nonblock ? LX_O_NONBLOCK : 0, in);
 	if (!*out) {
+		user_put(in->user);
 		free(in);
 		return -LX_ENOMEM;
 	}
@@ -298,7 +378,8 @@ int inotify_watch(struct file *f, struct dentry *at, uint32_t mask)
 		m->mask = (mask & LX_IN_MASK_ADD ? m->mask : 0) | (mask & kept);
 		return m->wd;
 	}
-	if (fsnotify_marks >= MAX_MARKS || in->next_wd == INT32_MAX)
+	if (in->user->marks >= (uint64_t)sysctl_get(in->k, SYSCTL_INOTIFY_MAX_WATCHES) ||
+	    fsnotify_marks >= MAX_MARKS || in->next_wd == INT32_MAX)
 		return -LX_ENOSPC;
 	m = calloc(1, sizeof(*m));
 	if (!m)
@@ -313,6 +394,7 @@ int inotify_watch(struct file *f, struct dentry *at, uint32_t mask)
 	list_push_back(&i->watches, &m->in_inode);
 	RB_INSERT(mark_tree, &in->marks, m);
 	fsnotify_marks++;
+	in->user->marks++;
 	return m->wd;
 }
 

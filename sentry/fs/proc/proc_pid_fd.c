@@ -11,6 +11,9 @@
 #include "syscalls/abi/lx_dirent.h"
 #include "syscalls/abi/lx_fcntl.h"
 
+#define FDINFO_LINE 256
+#define FDINFO_MAX (1u << 24)
+
 /* ---- fd and fdinfo ---- */
 
 /* The open file of a node about fd id.arg, counted, or NULL. */
@@ -70,11 +73,29 @@ static int fd_get_link(struct pseudo_node *n, struct task *t, struct path *out)
 	return 0;
 }
 
+/* What the file has to say itself, however many lines: a text that ends near the end of the
+ * room may have been cut. */
+static void show_more(struct file *f, struct pseudo_buf *b)
+{
+	for (size_t size = 1024; size <= FDINFO_MAX; size *= 4) {
+		AUTO_FREE char *text = malloc(size);
+		int n = text ? f->ops->fdinfo(f, text, size) : -1;
+
+		if (n < 0)
+			b->failed = !text;
+		if (n <= 0)
+			return;
+		if ((size_t)n < size - FDINFO_LINE || size == FDINFO_MAX) {
+			pb_puts(b, text);
+			return;
+		}
+	}
+}
+
 static int fdinfo_show(struct pseudo_node *n, struct pseudo_buf *b)
 {
 	AUTO_PUT(file) struct file *f = file_of(n);
 	PROC_REF struct proc_ref r = { NULL, NULL };
-	char more[1024];
 	uint32_t flags;
 
 	if (!f || proc_ref_get(n, &r))
@@ -91,8 +112,8 @@ static int fdinfo_show(struct pseudo_node *n, struct pseudo_buf *b)
 		flags |= LX_O_PATH;
 	pb_printf(b, "pos:\t%lld\nflags:\t0%o\nmnt_id:\t%d\nino:\t%llu\n", (long long)f->pos, flags,
 		  f->path.mnt->id, (unsigned long long)file_inode(f)->ino);
-	if (f->ops->fdinfo && f->ops->fdinfo(f, more, sizeof(more)) > 0)
-		pb_puts(b, more);
+	if (f->ops->fdinfo)
+		show_more(f, b);
 	return 0;
 }
 
