@@ -22,6 +22,10 @@ static bool step_up(struct path *cur, const char **name, unsigned *len)
 	return false;
 }
 
+/* Longer than any path that a call takes or gives. A guest can make a tree as deep as it
+ * likes: of one that is deeper still only the lower end is shown. */
+#define TEXT_MAX (2 * LX_PATH_MAX)
+
 char *path_text(struct kernel *k, const struct path *p, const struct path *root, unsigned *flags)
 {
 	size_t need = 0;
@@ -35,7 +39,7 @@ char *path_text(struct kernel *k, const struct path *p, const struct path *root,
 		const char *name;
 		unsigned len;
 
-		while (!root || !path_equal(&cur, root)) {
+		while ((!root || !path_equal(&cur, root)) && (pass ? at : TEXT_MAX - need)) {
 			if (!step_up(&cur, &name, &len)) {
 				if (cur.mnt != k->mnt->root || root)
 					*flags |= PATH_TEXT_UNREACHABLE;
@@ -44,9 +48,13 @@ char *path_text(struct kernel *k, const struct path *p, const struct path *root,
 			if (!name)
 				continue;
 			if (pass == 0) {
+				if (need + len + 1 > TEXT_MAX)
+					break;
 				need += len + 1;
 				continue;
 			}
+			if (len + 1 > at)
+				break;
 			at -= len + 1;
 			buf[at] = '/';
 			memcpy(buf + at + 1, name, len);

@@ -118,7 +118,7 @@ int proc_path_text(struct kernel *k, const struct path *p, char *buf, size_t siz
 
 	if (!text)
 		return -LX_ENOMEM;
-	n = snprintf(buf, size, "%s", text);
+	n = strlen(text) < LX_PATH_MAX ? snprintf(buf, size, "%s", text) : -LX_ENAMETOOLONG;
 	free(text);
 	return n >= (int)size ? (int)size : n;
 }
