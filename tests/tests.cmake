@@ -85,13 +85,21 @@ fs_program(matrix matrix.c matrix_parts.c matrix_files.c ops.c)
 fs_program(stress stress.c)
 fs_program(tty_lines tty_lines.c)
 
-# The guest of tests/files/run.sh.
-set(files_out ${CMAKE_BINARY_DIR}/tests/files/files)
-add_custom_command(OUTPUT ${files_out}
-  COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests/files
-  COMMAND ${GUEST_CC} -std=gnu11 -O1 -g -static -D_GNU_SOURCE -Wall -Wextra -Werror
-          ${CMAKE_SOURCE_DIR}/tests/files/files.c -o ${files_out}
-  DEPENDS ${CMAKE_SOURCE_DIR}/tests/files/files.c)
-list(APPEND guest_programs ${files_out})
+# The guests of tests/files/run.sh and many.sh.
+function(files_program name)
+  set(srcs "")
+  foreach(s ${ARGN})
+    list(APPEND srcs ${CMAKE_SOURCE_DIR}/tests/files/${s})
+  endforeach()
+  set(out ${CMAKE_BINARY_DIR}/tests/files/${name})
+  add_custom_command(OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -E make_directory ${CMAKE_BINARY_DIR}/tests/files
+    COMMAND ${GUEST_CC} -std=gnu11 -O1 -g -static -D_GNU_SOURCE -Wall -Wextra -Werror
+            -I${CMAKE_SOURCE_DIR} ${srcs} -o ${out}
+    DEPENDS ${srcs} ${CMAKE_SOURCE_DIR}/tests/files/many.h)
+  set(guest_programs ${guest_programs} ${out} PARENT_SCOPE)
+endfunction()
+files_program(files files.c)
+files_program(many many.c many_dirs.c many_watch.c)
 
 add_custom_target(guest_programs ALL DEPENDS ${guest_programs})

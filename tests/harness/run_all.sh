@@ -126,7 +126,10 @@ p_app() {
   tests/app/terminal.py "$top/build-debug/runsc"
   tests/app/files.sh "$top/build/runsc" $files_long
 }
-p_files() { tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files $files_long; }
+p_files() {
+  tests/files/run.sh "$top/build-debug/runsc" build-debug/tests/files/files $files_long
+  tests/files/many.sh "$top/build-debug/runsc" build-debug/tests/files/many $files_long
+}
 p_stress() { tests/stress/run.sh "$top/build-debug/runsc" build-debug/tests/stress/stress "$stress_seconds"; }
 p_runtimes() { tests/runtimes/run.sh "$top/build/runsc"; }
 p_engines() { tests/oci/engines.sh "$top/build/runsc"; }
