@@ -34,7 +34,7 @@ static const struct arg_def globals[] = {
 	{ "debug-log", 0, ARG_TEXT, &raw.debug_log, "file for the runtime's own log" },
 	{ "strace", 0, ARG_OPTIONAL, &raw.strace, "print system calls: all, or open,%file,... or !futex" },
 	{ "crash-reports", 0, ARG_OPTIONAL, &raw.crash_reports, "report processes that die of a fault: to FILE, the debug log or stderr" },
-	{ "platform", 0, ARG_TEXT, &raw.platform, "unotify (default)" },
+	{ "platform", 0, ARG_TEXT, &raw.platform, "unotify (default); unotify:direct: without fast calls" },
 	{ "network", 0, ARG_TEXT, &raw.network, "none (default) or host" },
 	{ "overlay2", 0, ARG_TEXT, &raw.overlay, "{root|all}:{memory|self|dir=/path}[,size=N], or none (default): where changes go" },
 	{ "dcache", 0, ARG_TEXT, &raw.dcache, "unused directory entries the sentry keeps (default 65536)" },
@@ -162,9 +162,11 @@ static int settle(struct runsc_opts *o, struct oerr *e)
 	if (set_number("dcache", raw.dcache, 1u << 24, &o->dcache, e) < 0 ||
 	    set_number("fd-cache", raw.fd_cache, 1u << 20, &o->fd_cache, e) < 0)
 		return -1;
-	/* unotify:full, for comparison: every call with all registers. */
-	if (strcmp(o->platform, "unotify") && strcmp(o->platform, "unotify:full"))
-		return oerr_set(e, "--platform %s: use unotify", o->platform);
+	/* unotify:full, for comparison: every call with all registers. unotify:direct: no code of
+	 * the guest's is rewritten, and nobody polls. */
+	if (strcmp(o->platform, "unotify") && strcmp(o->platform, "unotify:full") &&
+	    strcmp(o->platform, "unotify:direct"))
+		return oerr_set(e, "--platform %s: use unotify or unotify:direct", o->platform);
 	if (set_root(o, e) < 0)
 		return -1;
 	if (open_debug_log(o, e) < 0)

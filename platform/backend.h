@@ -14,6 +14,7 @@ struct plat_backend {
 	void (*stop)(struct plat *p); /* NULL: nothing runs by itself */
 	void (*destroy)(struct plat *p);
 	const struct plat_caps *(*caps)(const struct plat *p);
+	uint64_t (*fast_calls)(const struct plat *p); /* NULL: none */
 	int (*as_new)(struct plat *p, void *cookie, struct plat_as **out_as,
 		      struct plat_thread **out_thread);
 	void (*as_get)(struct plat_as *as);
@@ -28,6 +29,12 @@ struct plat_backend {
 			  struct plat_thread **out_thread, struct plat_as **out_as);
 	struct plat_regs *(*thread_regs)(struct plat_thread *th);
 	bool (*peek_regs)(struct plat_thread *th, struct plat_regs *out); /* NULL: never */
+	uint64_t (*call_rip)(struct plat_thread *th, uint64_t rip);  /* NULL: none rewritten */
+	void (*shown_regs)(struct plat_thread *th, struct plat_regs *r); /* likewise */
+	size_t (*window_avail)(struct plat_thread *th, uint64_t addr);
+	bool (*window_read)(struct plat_thread *th, uint64_t addr, void *buf, size_t len);
+	bool (*window_write)(struct plat_thread *th, uint64_t addr, const void *buf, size_t len);
+	void (*window_close)(struct plat_thread *th); /* NULL, as the two before: no windows */
 	size_t (*get_fpstate)(struct plat_thread *th, void *buf, size_t size);
 	int (*set_fpstate)(struct plat_thread *th, const void *buf, size_t len);
 	void (*resume)(struct plat_thread *th, struct plat_batch *batch);

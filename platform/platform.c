@@ -169,6 +169,45 @@ bool plat_thread_peek_regs(struct plat_thread *th, struct plat_regs *out)
 	return of(th)->peek_regs && of(th)->peek_regs(th, out);
 }
 
+uint64_t plat_fast_calls(const struct plat *p)
+{
+	const struct plat_backend *b = *(const struct plat_backend *const *)(const void *)p;
+
+	return b->fast_calls ? b->fast_calls(p) : 0;
+}
+
+uint64_t plat_call_rip(struct plat_thread *th, uint64_t rip)
+{
+	return of(th)->call_rip ? of(th)->call_rip(th, rip) : rip - 2;
+}
+
+void plat_shown_regs(struct plat_thread *th, struct plat_regs *r)
+{
+	if (of(th)->shown_regs)
+		of(th)->shown_regs(th, r);
+}
+
+size_t plat_window_avail(struct plat_thread *th, uint64_t addr)
+{
+	return of(th)->window_avail ? of(th)->window_avail(th, addr) : 0;
+}
+
+bool plat_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len)
+{
+	return of(th)->window_read && of(th)->window_read(th, addr, buf, len);
+}
+
+bool plat_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len)
+{
+	return of(th)->window_write && of(th)->window_write(th, addr, buf, len);
+}
+
+void plat_window_close(struct plat_thread *th)
+{
+	if (of(th)->window_close)
+		of(th)->window_close(th);
+}
+
 size_t plat_thread_get_fpstate(struct plat_thread *th, void *buf, size_t size)
 {
 	return of(th)->get_fpstate(th, buf, size);

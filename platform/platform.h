@@ -119,6 +119,10 @@ struct plat_kernel_ops {
 	void (*trap)(void *cookie, const struct plat_trap *trap);
 	void (*cookie_get)(void *cookie); /* a reference for the duration of trap() */
 	void (*cookie_put)(void *cookie);
+	/* May the platform rewrite code there, in the address space of a thread that is
+	 * trapped, if it is written as it was read and runs as it did? For private mappings
+	 * of files that can be executed and not written. May be NULL: no. No locks are held. */
+	bool (*may_patch)(void *cookie, uint64_t addr, size_t len);
 };
 
 #define PLAT_DIRECT_BITS 512
@@ -128,13 +132,25 @@ struct plat_config {
 	const struct plat_kernel_ops *ops;
 	/* Calls, by number, that the platform may report as partial traps. */
 	uint64_t direct[PLAT_DIRECT_BITS / 64];
+	/* May threads and workers poll for each other (fast calls)? And what a call's thread
+	 * brings along then, by number. */
+	bool fast;
+	uint8_t fast_kind[PLAT_DIRECT_BITS];
 };
+
+/* plat_config.fast_kind */
+#define PLAT_FAST_PATH0 1 /* the string at its argument 0 */
+#define PLAT_FAST_PATH1 2
+#define PLAT_FAST_BUF1 3  /* argument 2 bytes at argument 1 */
+#define PLAT_FAST_SMALL 0x80 /* besides: not with PLAT_BIG_IO or more in argument 2 */
+
 
 /* What the host offers; filled in by plat_probe(). */
 struct plat_caps {
 	bool sync_wakeup;	/* SECCOMP_USER_NOTIF_FD_SYNC_WAKE_UP (6.6) */
 	bool wait_killable;	/* SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV (5.19) */
 	bool direct;		/* partial traps are in use: needs 6.18 or 6.12.53 */
+	bool fast;		/* fast calls are: needs two CPUs, too */
 	bool recv_hangup;	/* NOTIF_RECV ends when the last user is gone (6.11) */
 	uint32_t membarrier;	/* the host's answer to MEMBARRIER_CMD_QUERY */
 	size_t xstate_size;	/* bytes of a signal frame's XSAVE area incl. magic */
@@ -143,7 +159,7 @@ struct plat_caps {
 
 /* Guest addresses are in [PLAT_GUEST_MIN, PLAT_GUEST_MAX); the platform keeps
  * what lies above for itself. */
-#define PLAT_GUEST_MIN 0x10000ULL
+#define PLAT_GUEST_MIN 0x70000ULL
 #define PLAT_GUEST_MAX 0x7ffe00000000ULL
 
 /* Guest processes have this much more in oom_score_adj than the process that called
@@ -169,6 +185,9 @@ void plat_stop(struct plat *p);
 void plat_free(struct plat *p);
 
 const struct plat_caps *plat_caps(const struct plat *p);
+
+/* Fast calls served so far. [any] */
+uint64_t plat_fast_calls(const struct plat *p);
 
 /* ---- address spaces ---- */
 
@@ -227,6 +246,23 @@ struct plat_regs *plat_thread_regs(struct plat_thread *th);
  * it. false: not known yet; they are being fetched, ask again a little later. The call and
  * its answer are not touched. A guest can make them lie. [any] */
 bool plat_thread_peek_regs(struct plat_thread *th, struct plat_regs *out);
+
+/* Where the call instruction is that a thread has just come back from to rip, to make the
+ * call again with rax. And registers as the guest knows them: what the platform has rewritten
+ * of its code is not seen. [any] */
+uint64_t plat_call_rip(struct plat_thread *th, uint64_t rip);
+void plat_shown_regs(struct plat_thread *th, struct plat_regs *r);
+
+/* Memory that goes along with a fast call, both ways: while the trap of such a thread is
+ * served, what it brought can be read and what it is to take can be written without a copy
+ * between processes. False: not this, not now; plat_read() and plat_write() do. What is
+ * written arrives when the thread goes on; if it cannot be written there the call's result
+ * is -EFAULT, so the caller has seen that it should be. close: the trap will not be answered
+ * by the path that serves it now. Kernel lock. */
+size_t plat_window_avail(struct plat_thread *th, uint64_t addr); /* bytes from addr on */
+bool plat_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len);
+bool plat_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len);
+void plat_window_close(struct plat_thread *th);
 
 /* FS base: unknown to the kernel unless asked for: it is read with a batch. */
 

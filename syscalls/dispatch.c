@@ -5,6 +5,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 
+#include "platform/platform.h"
 #include "syscalls/abi/lx_errno.h"
 #include "syscalls/table.h"
 #include "syscalls/trace/trace.h"
@@ -38,6 +39,24 @@ void syscall_direct_set(uint64_t *set, uint32_t nbits)
 
 		if (d != NULL && !d->frame)
 			set[nr / 64] |= 1ULL << (nr % 64);
+	}
+}
+
+void syscall_fast_kinds(uint8_t *kind, uint32_t n)
+{
+	for (uint32_t nr = 0; nr < n; nr++) {
+		const struct syscall_desc *d = syscall_lookup(nr);
+
+		if (d == NULL || d->nr != nr)
+			continue;
+		if (d->nargs > 0 && d->args[0].kind == ARG_KIND_path)
+			kind[nr] = PLAT_FAST_PATH0;
+		else if (d->nargs > 1 && d->args[1].kind == ARG_KIND_path)
+			kind[nr] = PLAT_FAST_PATH1;
+		else if (d->nargs > 2 && d->args[1].kind == ARG_KIND_buf_in)
+			kind[nr] = PLAT_FAST_BUF1;
+		if (nr <= 1 || nr == 17 || nr == 18) /* read, write, pread64, pwrite64 */
+			kind[nr] |= PLAT_FAST_SMALL;
 	}
 }
 

@@ -59,6 +59,9 @@ uint64_t syscall_missing_count(uint64_t nr);
 /* The numbers whose rows do not say FRAME, as plat_config.direct wants them. */
 void syscall_direct_set(uint64_t *set, uint32_t nbits);
 
+/* What calls bring along, as plat_config.fast_kind wants it. */
+void syscall_fast_kinds(uint8_t *kind, uint32_t n);
+
 /* For the kernel at boot; static. */
 const struct syscall_table *syscall_table(void);
 

@@ -82,6 +82,7 @@ void listener_put(struct listener *l)
 	if (!refs_put(&l->refs))
 		return;
 	close(l->fd);
+	fast_free(l);
 	free(l->waiting);
 	free(l);
 }
@@ -433,6 +434,7 @@ static int new_in_fork(struct plat_thread *parent, void *cookie, struct plat_thr
 		c->used = c->dirty = 1;
 		as->places[place / 8] = (uint8_t)(1u << (place % 8));
 		as->l = parent->as->l;
+		as->sites_mapped = parent->as->sites_mapped;
 		refs_get(&as->l->refs);
 		th = thread_alloc_locked(as, cookie, c, 0);
 		if (th) {
@@ -471,6 +473,7 @@ int unotify_thread_new(struct plat_thread *parent, const struct plat_clone *how,
 		err = new_in_fork(parent, cookie, out_thread, out_as);
 	if (err)
 		return err;
+	(*out_thread)->own_gs = parent->own_gs;
 	(*out_thread)->clone_tls = how->set_tls;
 	(*out_thread)->tls = how->tls;
 	frame_copy_fp(*out_thread, parent);
@@ -508,7 +511,7 @@ static void bury_thread(struct unotify *u, struct plat_thread *th, int signo)
 	void *cookie = NULL;
 
 	thread_unlink_locked(th);
-	atomic_store(&th->state, TH_GONE);
+	set_state(th, TH_GONE);
 	if (!th->as->killed && th->cookie) {
 		cookie = th->cookie;
 		u->cfg.ops->cookie_get(cookie);

@@ -30,7 +30,8 @@ void direct_resume(struct plat_thread *th)
 {
 	uint64_t value = th->regs.rax;
 
-	if (atomic_exchange(&th->kick, false)) {
+	/* A kick that is due as well comes with the hand-over. */
+	if (atomic_load(&th->state) == TH_PATCH || atomic_exchange(&th->kick, false)) {
 		th->kick_due = true;
 		send_kick(th);
 	}
@@ -100,7 +101,7 @@ bool deep_arrive(struct listener *l, struct plat_thread *th, const struct seccom
 	}
 	mutex_unlock(&u->mu);
 	frame_set_rax(th, th->regs.rax);
-	atomic_store(&th->state, TH_RUNNING);
+	set_state(th, TH_RUNNING);
 	if (atomic_exchange(&th->kick, false)) /* it came while the state did not say so */
 		send_kick(th);
 	answer(l, n->id, 0);
@@ -158,9 +159,9 @@ static bool waiting_room(struct listener *l, uint64_t now)
 	return true;
 }
 
-static void waiting_note(struct listener *l, const struct plat_thread *th, uint64_t id)
+void direct_waits(struct listener *l, const struct plat_thread *th, uint64_t id)
 {
-	if (waiting_room(l, id))
+	if (atomic_load(&th->state) == TH_CALL && th->notif_id == id && waiting_room(l, id))
 		l->waiting[l->nwaiting++] = (struct waiting){ th->tid, id };
 }
 
@@ -173,6 +174,7 @@ bool direct_peek(struct plat_thread *th, struct plat_regs *out)
 	mutex_lock(&u->mu);
 	if (atomic_load(&th->state) == TH_DEEP) {
 		frame_peek(th, out);
+		fast_shown_regs(th, out);
 		known = true;
 	} else if (atomic_load(&th->state) == TH_CALL) {
 		move(th);
@@ -205,13 +207,20 @@ void serve_direct(struct listener *l, const struct seccomp_notif *n)
 	th->regs = (struct plat_regs){
 		.rax = (uint64_t)(int64_t)d->nr, .rdi = d->args[0], .rsi = d->args[1],
 		.rdx = d->args[2], .r10 = d->args[3], .r8 = d->args[4], .r9 = d->args[5],
-		.rip = d->instruction_pointer, .rcx = d->instruction_pointer,
+		.rip = fast_shown_rip(l, d->instruction_pointer),
 	};
+	th->regs.rcx = th->regs.rip;
 	th->notif_id = n->id;
 	atomic_store(&th->kick, false); /* this trap is what it asked for */
-	atomic_store(&th->state, TH_CALL);
+	th->patching = false;
+	th->patch = 0;
+	set_state(th, TH_CALL);
+	if (u->fast_entry) {
+		mutex_unlock(&u->mu);
+		fast_note_call(l, th, n);
+		mutex_lock(&u->mu);
+	}
 	report(th, &trap);
-	if (atomic_load(&th->state) == TH_CALL && th->notif_id == n->id)
-		waiting_note(l, th, n->id);
+	direct_waits(l, th, n->id);
 	thread_put(th);
 }

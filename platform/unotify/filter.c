@@ -128,7 +128,7 @@ static void from_stub(struct prog *p)
 					    SYS_arch_prctl,   SYS_sigaltstack, SYS_close,
 					    SYS_exit,	      SYS_getcpu,     SYS_membarrier,
 					    SYS_getrusage,    SYS_clock_gettime, SYS_pread64,
-					    SYS_pwrite64 };
+					    SYS_pwrite64,     SYS_sched_yield };
 
 	load(p, offsetof(struct seccomp_data, arch));
 	jump(p, BPF_JEQ, AUDIT_ARCH_X86_64, 1, 0);

@@ -35,7 +35,7 @@ static bool off_ok(const struct plat_thread *th, uint64_t guest, size_t len, uin
 {
 	uint64_t o = guest - th->slot_guest;
 
-	if (o < 0x1000 || o > STUB_SLOT_SIZE || STUB_SLOT_SIZE - o < len || (o & 7))
+	if (o < STUB_SIGSTACK_OFF || o > STUB_SLOT_SIZE || STUB_SLOT_SIZE - o < len || (o & 7))
 		return false;
 	*off = o;
 	return true;
@@ -66,6 +66,12 @@ bool frame_find(struct plat_thread *th)
 	uint64_t uc = *(const volatile uint64_t *)&th->slot->uc;
 
 	return off_ok(th, uc, sizeof(struct kuc), &th->uc_off);
+}
+
+void frame_move_rip(struct plat_thread *th, uint64_t from, uint64_t to)
+{
+	if (uc_of(th)->mc.rip == from)
+		uc_of(th)->mc.rip = to;
 }
 
 void frame_set_rax(struct plat_thread *th, uint64_t rax)
@@ -128,8 +134,8 @@ void frame_make(struct plat_thread *th)
 	th->uc_off = at + FRAME_SP_OFF;
 	k = uc_of(th);
 	k->uc_flags = UC_FLAGS;
-	k->uc_stack.ss_sp = (void *)(uintptr_t)(th->slot_guest + 0x1000);
-	k->uc_stack.ss_size = STUB_SLOT_SIZE - 0x1000;
+	k->uc_stack.ss_sp = (void *)(uintptr_t)(th->slot_guest + STUB_SIGSTACK_OFF);
+	k->uc_stack.ss_size = STUB_SLOT_SIZE - STUB_SIGSTACK_OFF;
 	k->mc.cs = 0x33;
 	k->mc.ss = 0x2b;
 	k->mc.fpstate = th->fp_off ? (void *)(uintptr_t)(th->slot_guest + th->fp_off) : NULL;
@@ -199,7 +205,7 @@ int frame_set_fpstate(struct plat_thread *th, const void *buf, size_t len)
 {
 	const struct unotify *u = th->as->u;
 	const struct _fpstate_64 *fp = buf;
-	uint64_t at = 0x5000; /* below any frame, above the new thread's first one */
+	uint64_t at = NEW_FRAME_OFF + 0x1000; /* below any frame, above the new thread's first one */
 	uint32_t magic2;
 
 	if (!buf) {

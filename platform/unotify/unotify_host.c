@@ -154,6 +154,12 @@ static int unotify_create(const struct plat_config *cfg, struct plat **out)
 		free(u);
 		return err;
 	}
+	/* Two who poll for each other need a CPU each. */
+	u->ncpus = sched_getaffinity(0, sizeof(u->cpus), &u->cpus) ? 1 :
+		   (unsigned)CPU_COUNT(&u->cpus);
+	if (u->cfg.fast && !strchr(cfg->backend, ':') && u->caps.direct && u->ncpus > 1)
+		u->fast_entry = zygote_fast_entry(u);
+	u->caps.fast = u->fast_entry != 0;
 	*out = (struct plat *)(void *)u;
 	return 0;
 }
@@ -237,6 +243,11 @@ static const struct plat_caps *unotify_caps(const struct plat *p)
 	return &((const struct unotify *)(const void *)p)->caps;
 }
 
+static uint64_t fast_calls(const struct plat *p)
+{
+	return atomic_load(&((const struct unotify *)(const void *)p)->nfast);
+}
+
 static struct plat_regs *thread_regs(struct plat_thread *th)
 {
 	return &th->regs;
@@ -262,6 +273,7 @@ const struct plat_backend unotify_backend = {
 	.stop = unotify_stop,
 	.destroy = unotify_destroy,
 	.caps = unotify_caps,
+	.fast_calls = fast_calls,
 	.as_new = unotify_as_new,
 	.as_get = unotify_as_get,
 	.as_put = unotify_as_put,
@@ -274,6 +286,12 @@ const struct plat_backend unotify_backend = {
 	.thread_new = unotify_thread_new,
 	.thread_regs = thread_regs,
 	.peek_regs = direct_peek,
+	.call_rip = fast_call_rip,
+	.shown_regs = fast_shown_regs,
+	.window_avail = fast_window_avail,
+	.window_read = fast_window_read,
+	.window_write = fast_window_write,
+	.window_close = fast_window_close,
 	.get_fpstate = frame_get_fpstate,
 	.set_fpstate = frame_set_fpstate,
 	.resume = unotify_resume,

@@ -7,6 +7,7 @@
 #define PLATFORM_UNOTIFY_UNOTIFY_IMPL_H
 
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/types.h>
 
@@ -32,6 +33,8 @@ struct listener {
 		uint64_t id;	/* of the call */
 	} *waiting;
 	unsigned nwaiting, max_waiting;
+	struct fast *_Atomic fast; /* its worker's; fast_host.c; NULL: none yet */
+	bool fast_off;		/* its worker's: no more sites */
 };
 
 /* A memfd of STUB_CHUNK_SLOTS slots, mapped here and in one stub. */
@@ -59,6 +62,7 @@ struct plat_as {
 	unsigned nthreads;	/* [mu] of them */
 	struct list chunks;	/* [mu] */
 	uint8_t places[STUB_CHUNKS / 8]; /* [mu] chunk places in use */
+	bool sites_mapped;	/* the table of rewritten sites */
 };
 
 enum th_state {
@@ -66,6 +70,9 @@ enum th_state {
 	TH_RUNNING,	/* guest code, or on the way to it */
 	TH_TRAPPED,	/* waits for an answer in the stub's hand-over call */
 	TH_CALL,	/* waits for an answer in a call of its own (partial trap) */
+	TH_FAST,	/* likewise, but polls for it in its slot; see fast_host.c */
+	TH_OWED,	/* likewise, and the answer is there: it is given when it stops polling */
+	TH_PATCH,	/* as TH_RUNNING for the kernel: on its way to rewrite a call site */
 	/* For the kernel these are as TH_CALL; see direct_host.c: */
 	TH_MOVING,	/* on its way from there into the stub */
 	TH_WANTED,	/* likewise, and the kernel has answered already */
@@ -107,6 +114,15 @@ struct plat_thread {
 	const struct plat_as *from; /* [mu] TH_NEW, fork: who makes it, only compared;
 				     * NULL: is gone */
 	uint64_t tls;
+	/* fast calls */
+	bool own_gs;		/* the guest uses GS itself */
+	bool fast_open;		/* the windows in the slot may be used: its call is being served */
+	bool patching;		/* its batch rewrites a site */
+	unsigned patch;		/* TH_CALL: the site to be rewritten after it, + 1 */
+	uint64_t in_addr;
+	uint32_t in_len, nout, out_len;
+	uint64_t out_addr[STUB_FAST_OUTS];
+	uint32_t out_off[STUB_FAST_OUTS + 1];
 	int lent_place;		/* fork: the place where the child's chunk is mapped here; -1 */
 	struct chunk *mapping;	/* own chunk that the batch maps; NULL: none */
 };
@@ -138,6 +154,11 @@ struct unotify {
 	pthread_cond_t work;	/* with mu.m: a listener waits, or stopping */
 	unsigned idle_workers, nworkers; /* [mu] */
 	bool stopping, stopped;	/* [mu] */
+	_Atomic unsigned nrunning; /* threads in TH_RUNNING */
+	cpu_set_t cpus;		/* that this process may use */
+	unsigned ncpus;
+	_Atomic uint64_t nfast; /* calls */
+	uint64_t fast_entry;	/* stub_fast; 0: no fast calls */
 	pthread_t reaper;
 	pthread_cond_t quiet;	/* with mu.m: a worker ended */
 	uint8_t fp_init[4096 * 4]; /* an initial-state XSAVE image as signals carry it */
@@ -145,7 +166,7 @@ struct unotify {
 };
 
 /* Offset of the frame that a new thread is started from, in its slot. */
-#define NEW_FRAME_OFF 0x4000UL
+#define NEW_FRAME_OFF 0xc000UL
 
 /* filter.c: write the stub's filter for a code area at base to out, STUB_FILTER_MAX
  * instructions at most; returns its length. direct: as in plat_config. */
@@ -153,6 +174,8 @@ unsigned stub_filter(uint64_t base, uint64_t size, const uint64_t *direct, void 
 
 /* zygote_host.c */
 int zygote_start(struct unotify *u);
+/* Where stub_fast is in every stub. */
+uint64_t zygote_fast_entry(const struct unotify *u);
 int zygote_spawn(struct unotify *u, struct chunk *c, uint64_t token, int *out_pipe);
 int zygote_collect(struct unotify *u, int pipe_fd, struct chunk *c, pid_t *out_pid,
 		   int *out_listener);
@@ -188,11 +211,14 @@ bool frame_find(struct plat_thread *th);
 /* The general registers in a frame that was found before. */
 void frame_peek(const struct plat_thread *th, struct plat_regs *out);
 void frame_set_rax(struct plat_thread *th, uint64_t rax);
+void frame_move_rip(struct plat_thread *th, uint64_t from, uint64_t to);
 
 /* direct_host.c: calls that come without a frame */
 void serve_direct(struct listener *l, const struct seccomp_notif *n);
 /* Of a thread that waits: see plat_thread_peek_regs(). */
 bool direct_peek(struct plat_thread *th, struct plat_regs *out);
+/* A call has been served: if it waits for its answer it is one that may wait for long. */
+void direct_waits(struct listener *l, const struct plat_thread *th, uint64_t id);
 void direct_resume(struct plat_thread *th);	/* claimed from TH_CALL */
 void direct_kick_out(struct plat_thread *th);	/* likewise; its next trap is a KICK */
 void deep_resume(struct plat_thread *th);	/* claimed from TH_DEEP */
@@ -201,11 +227,39 @@ void deep_wake(struct plat_thread *th);		/* what the slot says is for it */
  * False: it is to be reported, as a KICK. */
 bool deep_arrive(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 
+/* fast_host.c */
+/* A direct call came: count its site, and have it rewritten when that is worth it. */
+void fast_note_call(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
+/* Where the guest believes to be, for an address in the sites' table. */
+uint64_t fast_shown_rip(struct listener *l, uint64_t rip);
+void fast_shown_regs(struct plat_thread *th, struct plat_regs *r);
+uint64_t fast_call_rip(struct plat_thread *th, uint64_t rip);
+/* An illegal instruction: does it come from what was rewritten? Then th->regs and t are those
+ * of what the guest believes to be there. */
+bool fast_put_right(struct plat_thread *th, struct plat_trap *t);
+/* Serve the fast calls of this listener as long as that pays. */
+void fast_poll(struct listener *l);
+void fast_forget(struct listener *l);
+void fast_free(struct listener *l);
+void fast_resume(struct plat_thread *th);	/* claimed from TH_FAST for TH_OWED */
+/* Hand-overs: of a thread that stops polling; of one in TH_PATCH (false: it is to be
+ * reported, as a KICK); of one that could not carry out its patch. Under u->mu, dropped if
+ * true. */
+bool fast_wait_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
+bool fast_patch_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
+void fast_patch_failed(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
+void fast_thread_init(struct plat_thread *th);
+size_t fast_window_avail(struct plat_thread *th, uint64_t addr);
+bool fast_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len);
+bool fast_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len);
+void fast_window_close(struct plat_thread *th);
+
 /* worker_host.c */
 /* Receive the hello of th, the only thread of l so far, and see that l is served. 0 or
  * -EAGAIN. A spare stub is asked for when the new one is on its way. */
 int workers_adopt(struct unotify *u, struct listener *l, struct plat_thread *th);
 bool claim(struct plat_thread *th, enum th_state from, enum th_state to);
+void set_state(struct plat_thread *th, enum th_state to);
 /* Let a call go: with a value, or natively. The host's errors mean that it is gone. */
 void answer(struct listener *l, uint64_t id, int64_t value);
 void send_kick(struct plat_thread *th);

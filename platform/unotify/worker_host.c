@@ -207,7 +207,10 @@ static void emit_batch(struct build *b, const struct plat_batch *batch)
 			emit(b, i, SYS_arch_prctl, 0x1002, a[0], 0, 0, 0, 0);
 			break;
 		case PLAT_CMD_SET_GS:
-			emit(b, i, SYS_arch_prctl, 0x1001, a[0], 0, 0, 0, 0);
+			b->th->own_gs = a[0] != 0;
+			emit(b, i, SYS_arch_prctl, 0x1001,
+			     a[0] || !b->th->as->u->fast_entry ? a[0] : b->th->slot_guest, 0, 0, 0,
+			     0);
 			break;
 		case PLAT_CMD_CLOCK:
 			emit(b, i, SYS_clock_gettime, a[0], a[1], 0, 0, 0, 0);
@@ -254,11 +257,29 @@ static bool batch_has_fd(const struct plat_batch *batch, int fd)
 	return false;
 }
 
+static void count_running(struct plat_thread *th, enum th_state from, enum th_state to)
+{
+	if (from == to)
+		return;
+	if (to == TH_RUNNING)
+		atomic_fetch_add(&th->as->u->nrunning, 1);
+	else if (from == TH_RUNNING)
+		atomic_fetch_sub(&th->as->u->nrunning, 1);
+}
+
 bool claim(struct plat_thread *th, enum th_state from, enum th_state to)
 {
 	int expect = (int)from;
 
-	return atomic_compare_exchange_strong(&th->state, &expect, (int)to);
+	if (!atomic_compare_exchange_strong(&th->state, &expect, (int)to))
+		return false;
+	count_running(th, from, to);
+	return true;
+}
+
+void set_state(struct plat_thread *th, enum th_state to)
+{
+	count_running(th, (enum th_state)atomic_exchange(&th->state, (int)to), to);
 }
 
 void send_kick(struct plat_thread *th)
@@ -288,6 +309,9 @@ static void full_resume(struct plat_thread *th, struct plat_batch *batch)
 		th->close_listener = -1;
 		if (th->clone_fork)
 			emit(&b, 0, SYS_madvise, th->chunk->guest, STUB_CHUNK_SIZE, 10, 0, 0, 0);
+		fast_thread_init(th);
+		if (th->as->u->fast_entry && !th->own_gs)
+			emit(&b, 0, SYS_arch_prctl, 0x1001, th->slot_guest, 0, 0, 0, 0);
 	}
 	frame_store(th);
 	if (batch && batch->count)
@@ -312,12 +336,15 @@ static void full_resume(struct plat_thread *th, struct plat_batch *batch)
 void unotify_resume(struct plat_thread *th, struct plat_batch *batch)
 {
 	thread_get(th); /* it may run, trap, exit and be let go of before we return */
+	th->fast_open = false; /* what was written there goes with the answer */
 	if (claim(th, TH_TRAPPED, TH_RUNNING)) {
 		full_resume(th, batch);
 	} else {
 		consume(batch, -1); /* there is none, or the thread is gone */
-		if (claim(th, TH_CALL, TH_RUNNING))
+		if (th->patch ? claim(th, TH_CALL, TH_PATCH) : claim(th, TH_CALL, TH_RUNNING))
 			direct_resume(th);
+		else if (claim(th, TH_FAST, TH_OWED))
+			fast_resume(th);
 		else if (!claim(th, TH_MOVING, TH_WANTED) && claim(th, TH_DEEP, TH_RUNNING))
 			deep_resume(th);
 	}
@@ -365,7 +392,7 @@ void unotify_thread_exit(struct plat_thread *th)
 		let_go(th, TH_CALL);
 	else if (claim(th, TH_CALL, TH_RUNNING))
 		direct_kick_out(th); /* it has no frame to run a command from */
-	else if (claim(th, TH_MOVING, TH_WANTED))
+	else if (claim(th, TH_MOVING, TH_WANTED) || claim(th, TH_FAST, TH_OWED))
 		; /* it arrives, and is let go then */
 	else if (claim(th, TH_DEEP, TH_GONE))
 		let_go(th, TH_DEEP);
@@ -427,6 +454,8 @@ static void fill_signal(struct plat_thread *th, struct plat_trap *t)
 	mc = (const void *)((uint8_t *)th->slot + th->uc_off + 40 - 8);
 	t->err = mc->err;
 	t->trapno = mc->trapno;
+	if (t->signo == SIGILL && fast_put_right(th, t))
+		return;
 	if (t->signo != SIGSYS)
 		return;
 	if (si.si_arch == AUDIT_ARCH_X86_64) {
@@ -514,10 +543,18 @@ static void serve_handover(struct listener *l, const struct seccomp_notif *n)
 			bad = "unknown token";
 	} else if (!th || th->as->l != l) {
 		bad = "unknown thread";
+	} else if (kind == STUB_WAIT && (state == TH_FAST || state == TH_OWED)) {
+		fast_wait_arrives(l, th, n);
+		return;
+	} else if (kind == STUB_BATCH && th->patching && state == TH_RUNNING) {
+		fast_patch_failed(l, th, n);
+		return;
 	} else if (kind == STUB_TRAP || kind == STUB_BATCH || kind == STUB_AGAIN) {
+		if (state == TH_PATCH && fast_patch_arrives(l, th, n))
+			return;
 		if ((state == TH_MOVING || state == TH_WANTED) && deep_arrive(l, th, n))
 			return;
-		if (state == TH_DEEP)
+		if (state == TH_DEEP || state == TH_FAST || state == TH_OWED)
 			bad = "left its place";
 		else if (!read_trap(th, kind, &trap))
 			bad = "damaged frame";
@@ -535,10 +572,10 @@ static void serve_handover(struct listener *l, const struct seccomp_notif *n)
 	}
 	settle_batch_locked(th, trap.kind == PLAT_TRAP_BATCH, trap.index);
 	thread_get(th);
-	th->kick_due = th->again = false;
+	th->kick_due = th->again = th->patching = false;
 	th->notif_id = n->id;
 	atomic_store(&th->kick, false); /* this trap is what it asked for */
-	atomic_store(&th->state, TH_TRAPPED);
+	set_state(th, TH_TRAPPED);
 	report(th, &trap);
 	thread_put(th);
 }
@@ -630,9 +667,13 @@ static void serve_fresh(void)
 
 static void serve(struct listener *l)
 {
-	while (serve_one(l))
+	while (serve_one(l)) {
 		while (fresh.l)
 			serve_fresh();
+		if (l->fast)
+			fast_poll(l);
+	}
+	fast_forget(l);
 }
 
 /* ---- the pool ---- */
@@ -734,7 +775,7 @@ int workers_adopt(struct unotify *u, struct listener *l, struct plat_thread *th)
 	if (ok) {
 		th->hello = true;
 		th->notif_id = n.id;
-		atomic_store(&th->state, TH_TRAPPED);
+		set_state(th, TH_TRAPPED);
 	}
 	mutex_unlock(&u->mu);
 	if (!ok)

@@ -22,7 +22,7 @@
 extern const uint8_t stub_blob[], stub_blob_end[];
 
 struct blob_head {
-	uint64_t entry, restorer, zygote;
+	uint64_t entry, restorer, zygote, fast;
 };
 
 /* The kernel's struct sigaction, which glibc hides. */
@@ -187,6 +187,7 @@ static void place_image(struct unotify *u, unsigned filter_flags, int sock, int 
 	cf->proc = proc;
 	cf->oom_len = (uint16_t)strlen(oom);
 	memcpy(cf->oom, oom, cf->oom_len);
+	memcpy(cf->fast_kind, u->cfg.fast_kind, sizeof(cf->fast_kind));
 	cf->filter_flags = filter_flags;
 	cf->filter_len = (uint16_t)stub_filter(u->region, STUB_CODE_SIZE, u->cfg.direct, cf->filter);
 	cf->filter_ptr = u->region + STUB_CONFIG_OFF + offsetof(struct stub_config, filter);
@@ -252,6 +253,11 @@ static void oom_text(char text[8])
 			 now + PLAT_OOM_GAP < 1000 ? now + PLAT_OOM_GAP : 1000);
 }
 
+uint64_t zygote_fast_entry(const struct unotify *u)
+{
+	return u->region + ((const struct blob_head *)(const void *)stub_blob)->fast;
+}
+
 int zygote_start(struct unotify *u)
 {
 	struct maps_info m;
@@ -266,7 +272,7 @@ int zygote_start(struct unotify *u)
 		err = move_vdso(u, &m);
 	if (err)
 		return err;
-	if (strchr(u->cfg.backend, ':'))
+	if (strstr(u->cfg.backend, ":full"))
 		u->caps.direct = false;
 	if (!u->caps.direct)
 		memset(u->cfg.direct, 0, sizeof(u->cfg.direct));

@@ -455,3 +455,25 @@ int mm_fault(struct task *t, const struct plat_trap *trap, int *out_code)
 	 * key, or a race with another thread's change. The host's word stands. */
 	return trap->signo;
 }
+
+bool mm_is_writable(struct mm *mm, uint64_t addr, uint64_t len)
+{
+	uint64_t end = addr + len;
+	struct vma *v;
+
+	if (end < addr)
+		return false;
+	for (v = vma_at(mm->vmas, addr); v && (v->prot & LX_PROT_WRITE);
+	     v = vma_at(mm->vmas, v->end))
+		if (v->end >= end)
+			return true;
+	return false;
+}
+
+bool mm_is_text(struct mm *mm, uint64_t addr, uint64_t len)
+{
+	struct vma *v = vma_at(mm->vmas, addr);
+
+	return v && v->end - addr >= len && v->file &&
+	       v->prot == (LX_PROT_READ | LX_PROT_EXEC) && !(v->flags & (VMA_SHARED | VMA_SEALED));
+}

@@ -153,6 +153,10 @@ long mm_seal(struct task *t, uint64_t addr, uint64_t len);
 long mm_set_anon_name(struct task *t, uint64_t addr, uint64_t len, const char *name);
 /* Is every page of [addr, addr + len) mapped? */
 bool mm_range_mapped(struct mm *mm, uint64_t addr, uint64_t len);
+/* Can the guest write all of it? */
+bool mm_is_writable(struct mm *mm, uint64_t addr, uint64_t len);
+/* Is it in a private mapping of a file that runs and cannot be written? */
+bool mm_is_text(struct mm *mm, uint64_t addr, uint64_t len);
 
 /* Shared memory without a name in any tree: what MAP_SHARED|MAP_ANONYMOUS and
  * shmget use. name: how /proc shows it, after a slash. size in bytes.

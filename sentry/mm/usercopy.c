@@ -13,22 +13,39 @@ static bool range_ok(uint64_t addr, size_t len)
 	return addr <= PLAT_GUEST_MAX && len <= PLAT_GUEST_MAX - addr;
 }
 
+/* A call that came with its arguments, and takes its results along: of the task that is being
+ * served, in its own memory. */
+static bool own_window(const struct mm *mm)
+{
+	return task_current && task_current->mm == mm && task_current->pt;
+}
+
+static bool to_window(struct mm *mm, uint64_t dst, const void *src, size_t len)
+{
+	return own_window(mm) && len <= 8192 && mm_is_writable(mm, dst, len) &&
+	       plat_window_write(task_current->pt, dst, src, len);
+}
+
 int mm_copy_in(struct mm *mm, void *dst, uint64_t src, size_t len)
 {
 	if (!len)
 		return 0;
-	if (!mm->as || !range_ok(src, len) || plat_read(mm->as, src, dst, len) < 0)
+	if (!mm->as || !range_ok(src, len))
 		return -LX_EFAULT;
-	return 0;
+	if (own_window(mm) && plat_window_read(task_current->pt, src, dst, len))
+		return 0;
+	return plat_read(mm->as, src, dst, len) < 0 ? -LX_EFAULT : 0;
 }
 
 int mm_copy_out(struct mm *mm, uint64_t dst, const void *src, size_t len)
 {
 	if (!len)
 		return 0;
-	if (!mm->as || !range_ok(dst, len) || plat_write(mm->as, dst, src, len) < 0)
+	if (!mm->as || !range_ok(dst, len))
 		return -LX_EFAULT;
-	return 0;
+	if (to_window(mm, dst, src, len))
+		return 0;
+	return plat_write(mm->as, dst, src, len) < 0 ? -LX_EFAULT : 0;
 }
 
 /* What of [addr, addr + len) lies below the end of the guest's address space. */
@@ -46,6 +63,9 @@ long mm_copy_in_partial(struct mm *mm, void *dst, uint64_t src, size_t len)
 	if (!len)
 		return 0;
 	len = clip(src, len);
+	if (mm->as && len && own_window(mm) &&
+	    plat_window_read(task_current->pt, src, dst, len))
+		return (long)len;
 	n = mm->as && len ? plat_read_partial(mm->as, src, dst, len) : -LX_EFAULT;
 	return n > 0 ? n : -LX_EFAULT;
 }
@@ -57,6 +77,8 @@ long mm_copy_out_partial(struct mm *mm, uint64_t dst, const void *src, size_t le
 	if (!len)
 		return 0;
 	len = clip(dst, len);
+	if (mm->as && len && to_window(mm, dst, src, len))
+		return (long)len;
 	n = mm->as && len ? plat_write_partial(mm->as, dst, src, len) : -LX_EFAULT;
 	return n > 0 ? n : -LX_EFAULT;
 }
@@ -104,6 +126,13 @@ long copy_in_str(struct task *t, char *dst, struct uaddr src, size_t size)
 
 	if (!t->mm)
 		return -LX_EFAULT;
+	if (own_window(t->mm)) {
+		size_t n = plat_window_avail(t->pt, src.v);
+
+		n = n < size ? n : size;
+		if (n && plat_window_read(t->pt, src.v, dst, n) && memchr(dst, '\0', n))
+			return (long)strlen(dst);
+	}
 	/* Page by page: the next page need not exist when the NUL is in this one. */
 	while (done < size) {
 		uint64_t addr = src.v + done;

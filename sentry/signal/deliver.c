@@ -6,7 +6,6 @@
 #include "syscalls/abi/lx_prctl.h"
 
 #define NR_RESTART_SYSCALL 219
-#define SYSCALL_INSN_SIZE 2
 
 /* Results that say that a signal ended the call; its handler runs with the temporary
  * mask's signals open. Any other result restores the mask first. */
@@ -41,7 +40,7 @@ void signal_restore_mask(struct task *t, long result)
 static void restart_as(struct task *t, long *result, uint64_t sysno)
 {
 	task_regs(t)->rax = sysno;
-	t->regs->rip -= SYSCALL_INSN_SIZE;
+	t->regs->rip = plat_call_rip(t->pt, t->regs->rip);
 	*result = -LX_ERAN;
 }
 

@@ -85,7 +85,7 @@ static uint64_t align_down(uint64_t v, uint64_t to)
 
 static void fill_context(const struct task *t, struct lx_ucontext *uc, sigset64 oldmask)
 {
-	const struct plat_regs *r = task_regs(t);
+	struct plat_regs shown = *task_regs(t);
 	struct lx_sigcontext *mc = &uc->mc;
 
 	uc->flags = LX_UC_FP_XSTATE | LX_UC_SIGCONTEXT_SS | LX_UC_STRICT_RESTORE_SS;
@@ -93,9 +93,10 @@ static void fill_context(const struct task *t, struct lx_ucontext *uc, sigset64 
 	uc->stack.flags = t->altstack.flags;
 	uc->stack.size = t->altstack.size;
 	uc->sigmask = oldmask;
-	_Static_assert(offsetof(struct lx_sigcontext, cs) == sizeof(struct plat_regs),
+	_Static_assert(offsetof(struct lx_sigcontext, cs) == sizeof(shown),
 		       "same registers in the same order");
-	memcpy(mc, r, sizeof(*r));
+	plat_shown_regs(t->pt, &shown);
+	memcpy(mc, &shown, sizeof(shown));
 	mc->cs = LX_USER_CS;
 	mc->ss = LX_USER_DS;
 	mc->err = t->fault_err;

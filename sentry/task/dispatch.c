@@ -129,6 +129,7 @@ static bool finish(struct task *t, long r)
 {
 	if (r == -LX_EPARK && !t->killed) {
 		t->state = TASK_PARKED;
+		plat_window_close(t->pt);
 		t->nvcsw++;
 		if (t->strace_open)
 			strace_park(t);
@@ -586,8 +587,20 @@ static void cookie_put(void *cookie)
 	task_put(cookie);
 }
 
+static bool may_patch(void *cookie, uint64_t addr, size_t len)
+{
+	struct task *t = cookie;
+	bool ok;
+
+	kernel_lock(t->k);
+	ok = t->mm && t->state != TASK_DEAD && !t->killed && mm_is_text(t->mm, addr, len);
+	kernel_unlock(t->k);
+	return ok;
+}
+
 const struct plat_kernel_ops task_plat_ops = {
 	.trap = op_trap,
 	.cookie_get = cookie_get,
 	.cookie_put = cookie_put,
+	.may_patch = may_patch,
 };

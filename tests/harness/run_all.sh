@@ -98,7 +98,7 @@ p_unit() {
 
 p_platform() {
   local b
-  for b in unotify unotify:full fake; do
+  for b in unotify unotify:direct unotify:full fake; do
     timeout 120 build-debug/tests/platform_conformance "$b" | sed 's/^\(ok\|FAIL\) /\1 platform\//'
   done
 }

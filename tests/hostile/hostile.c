@@ -7,6 +7,7 @@
 #define _GNU_SOURCE
 #endif
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -16,6 +17,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -202,7 +204,7 @@ static void jump_into_stub(void)
 {
 	uint64_t base = find_stub();
 
-	for (volatile unsigned off = 0; off < 0x600; off++) {
+	for (volatile unsigned off = 0; off < 0xc00; off++) {
 		pid_t p = fork();
 
 		if (p == 0) {
@@ -234,11 +236,11 @@ static void break_stub(void)
 		pid_t p = fork();
 
 		if (p == 0) {
-			volatile uint8_t *at = (volatile uint8_t *)(slots + (uint64_t)step * 0x80000);
+			volatile uint8_t *at = (volatile uint8_t *)(slots + (uint64_t)step * 0x20000);
 
 			catch_faults();
 			if (sigsetjmp(back, 1) == 0)
-				for (int i = 0; i < 0x8000; i++)
+				for (int i = 0; i < 0x10000; i++)
 					at[i] = (uint8_t)(step & 1 ? 0xff : rnd());
 			getppid();
 			getuid();
@@ -309,15 +311,20 @@ static void break_waiters(void)
 }
 
 /* A call by the stub's own instruction: what it gives, if it comes back at all. */
-static long stub_call(uint64_t insn, uint64_t nr, uint64_t a0, uint64_t a1)
+static long stub_call3(uint64_t insn, uint64_t nr, uint64_t a0, uint64_t a1, uint64_t a2)
 {
 	long ret;
 
 	__asm__ volatile("call *%[insn]"
 			 : "=a"(ret)
-			 : [insn] "r"(insn), "a"(nr), "D"(a0), "S"(a1), "d"(0UL)
+			 : [insn] "r"(insn), "a"(nr), "D"(a0), "S"(a1), "d"(a2)
 			 : "rcx", "r8", "r9", "r10", "r11", "r12", "r13", "r14", "r15", "rbx", "memory");
 	return ret;
+}
+
+static long stub_call(uint64_t insn, uint64_t nr, uint64_t a0, uint64_t a1)
+{
+	return stub_call3(insn, nr, a0, a1, 0);
 }
 
 /* Every `syscall` of the stub's code, with calls that it must not make for us, and with
@@ -496,6 +503,91 @@ static void racing_arguments(void)
 	}
 }
 
+/* ---- fast calls ---- */
+
+static void many_calls(int n)
+{
+	static char buf[4096];
+	struct stat st;
+	int fd = open("/dev/zero", 0);
+
+	for (int i = 0; i < n; i++) {
+		getppid();
+		stat("/no/such/file/at/all", &st);
+		if (read(fd, buf, sizeof(buf)) < 0 || write(fd, buf, 100) > 0)
+			lseek(fd, 0, 0);
+	}
+	close(fd);
+}
+
+static void *slot_racer(void *arg)
+{
+	volatile uint32_t *fast = arg; /* the page with the call, buffers behind it */
+
+	for (;;) {
+		uint64_t r = rnd();
+
+		fast[r % 64] = (r >> 8) % 3 ? (uint32_t)(r >> 40) % 6 : (uint32_t)(r >> 32);
+		if ((r >> 16) % 16 == 0)
+			fast[0x800 + (r >> 20) % 4096] = (uint32_t)r;
+	}
+	return NULL;
+}
+
+/* The slot through which its calls go is written by others of the process all the time. */
+static void racing_slot(void)
+{
+	uint64_t slots = find_stub() + 0x100000;
+
+	for (int k = 0; k < 12; k++) {
+		pid_t p = fork();
+
+		if (p == 0) {
+			pthread_t t;
+
+			ualarm(500000, 0);
+			many_calls(100);
+			pthread_create(&t, NULL, slot_racer, (void *)(slots + 0x2000));
+			many_calls(1000000);
+			_exit(0);
+		}
+		if (p > 0)
+			waitpid(p, NULL, 0);
+	}
+}
+
+/* The table of rewritten sites belongs to the forks, too: it must not be written. */
+static void write_sites(void)
+{
+	volatile uint8_t *table = (volatile uint8_t *)0x60000;
+	uint64_t base = find_stub();
+	uint8_t was;
+
+	many_calls(100);
+	catch_faults();
+	if (sigsetjmp(back, 1))
+		return; /* there is none */
+	was = table[0x700];
+	for (uint64_t at = base; at < base + 0x1000; at++) {
+		pid_t p;
+
+		if (((volatile uint8_t *)at)[0] != 0x0f || ((volatile uint8_t *)at)[1] != 0x05)
+			continue;
+		p = fork();
+		if (p == 0) {
+			stub_call3(at, SYS_mprotect, 0x60000, 0x10000, 7);
+			if (sigsetjmp(back, 1) == 0)
+				table[0x700] = (uint8_t)~was;
+			_exit(0);
+		}
+		if (p > 0)
+			waitpid(p, NULL, 0);
+		if (table[0x700] != was)
+			_exit(WON);
+	}
+	many_calls(100);
+}
+
 static void bad_sigreturn(void)
 {
 	catch_faults();
@@ -545,6 +637,8 @@ int main(int argc, char **argv)
 	attack("break-waiters", break_waiters);
 	attack("calls-from-stub", calls_from_stub);
 	attack("blocked-kick", blocked_kick);
+	attack("racing-slot", racing_slot);
+	attack("write-sites", write_sites);
 	attack("other-abis", other_abis);
 	return 0;
 }

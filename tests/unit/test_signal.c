@@ -279,6 +279,18 @@ const struct plat_caps *plat_caps(const struct plat *p)
 	(void)p;
 	return &caps;
 }
+uint64_t plat_call_rip(struct plat_thread *th, uint64_t rip)
+{
+	(void)th;
+	return rip - 2;
+}
+
+void plat_shown_regs(struct plat_thread *th, struct plat_regs *r)
+{
+	(void)th;
+	(void)r;
+}
+
 size_t plat_thread_get_fpstate(struct plat_thread *th, void *buf, size_t size)
 {
 	(void)th;

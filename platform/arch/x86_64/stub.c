@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/syscall.h>
 
-#include "platform/unotify/stub.h"
+#include "platform/arch/x86_64/stub_impl.h"
 
 #define MAP_SHARED_ 1
 #define MAP_FIXED_ 0x10
@@ -26,29 +26,8 @@
 #define FUTEX_WAIT_ 0
 #define O_WRONLY_ 1
 
-extern char stub_base[] __attribute__((visibility("hidden")));
 void stub_zygote(void);
 void stub_entry(int sig, void *info, void *uc);
-
-static inline __attribute__((always_inline)) long sys6(long nr, long a, long b, long c, long d,
-							long e, long f)
-{
-	long ret;
-	register long r10 __asm__("r10") = d;
-	register long r8 __asm__("r8") = e;
-	register long r9 __asm__("r9") = f;
-
-	__asm__ volatile("syscall"
-			 : "=a"(ret)
-			 : "a"(nr), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-			 : "rcx", "r11", "memory");
-	return ret;
-}
-
-static inline __attribute__((always_inline)) struct stub_config *config(void)
-{
-	return (struct stub_config *)(void *)(stub_base + STUB_CONFIG_OFF);
-}
 
 static inline __attribute__((always_inline)) struct stub_slot *own_slot(void)
 {
@@ -91,6 +70,11 @@ static int run_commands(struct stub_slot *s, long fd)
 							__ATOMIC_SEQ_CST)
 				    ? 0
 				    : -11 /* EAGAIN */;
+		} else if (nr == STUB_PATCH_NR) {
+			/* Only this thread is there to run it. */
+			for (unsigned k = 0; k < 7; k++)
+				((volatile uint8_t *)c->a[0])[k] = (uint8_t)(c->a[1] >> (8 * k));
+			r = 0;
 		} else {
 			r = sys6(nr, (long)c->a[0], (long)c->a[1], (long)c->a[2],
 				 (long)c->a[3], (long)c->a[4], (long)c->a[5]);
@@ -129,7 +113,6 @@ static void hand_over(struct stub_slot *s, long kind, long arg)
 
 #define NOTE_CPU_ 1   /* PLAT_NOTE_* */
 #define NOTE_USAGE_ 2
-#define UC_RAX_OFF 144 /* in the kernel's ucontext */
 #define CLOCK_THREAD_CPUTIME_ID_ 3
 
 /* Write down what only this thread can find out, if the sentry wants it, or if this may
@@ -155,6 +138,8 @@ __attribute__((used)) void stub_entry(int sig, void *info, void *uc)
 {
 	struct stub_slot *s = own_slot();
 
+	if (stub_fast_signal(&sig, uc))
+		return;
 	s->signo = (uint32_t)sig;
 	s->info = (uint64_t)(uintptr_t)info;
 	s->uc = (uint64_t)(uintptr_t)uc;
@@ -221,7 +206,7 @@ __attribute__((noreturn)) static void zygote_child(const struct stub_spawn *req,
 		void *sp;
 		int flags;
 		size_t size;
-	} ss = { (char *)s + 0x1000, 0, STUB_SLOT_SIZE - 0x1000 };
+	} ss = { (char *)s + STUB_SIGSTACK_OFF, 0, STUB_SLOT_SIZE - STUB_SIGSTACK_OFF };
 	long r;
 
 	r = sys6(SYS_mmap, (long)req->chunk, STUB_CHUNK_SIZE, PROT_RW_, MAP_SHARED_ | MAP_FIXED_,
@@ -316,4 +301,5 @@ __asm__(".section .head, \"ax\"\n"
 	".quad stub_entry - stub_base\n\t"
 	".quad stub_restorer - stub_base\n\t"
 	".quad stub_zygote - stub_base\n\t"
+	".quad stub_fast - stub_base\n\t"
 	".text\n");
