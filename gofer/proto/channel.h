@@ -30,6 +30,7 @@ struct gofer_chan {
 	_Alignas(64) uint32_t req;
 	uint32_t req_len;
 	uint32_t waits;		/* the request slept for, 0: none; cleared by either */
+	uint32_t req_cpu;	/* where it was posted from */
 	/* the gofer's */
 	_Alignas(64) uint32_t rep;
 	uint32_t rep_len;

@@ -11,10 +11,8 @@
 #include "gofer/proto/channel.h"
 #include "gofer/server/server_impl.h"
 
-#define POLL_NS 50000		/* polls this long for the next request */
-#define GAP_NS 100000		/* … if the one before came within this time */
-#define PREEMPTED_NS 20000	/* away this long while polling: somebody else needs the CPU */
-#define TRUCE_NS 50000000	/* … and gets it for this long */
+#define POLL_NS 120000		/* polls this long for the next request … */
+#define GAP_NS 120000		/* … if the one before came within this time */
 
 /* The channel's state that the client cannot write to. */
 struct chan_server {
@@ -22,7 +20,6 @@ struct chan_server {
 	int fd;			/* the memfd */
 	uint32_t seen;		/* the last request's number */
 	uint64_t answered_at;
-	uint64_t truce_until;
 	bool eager;		/* the last request came soon: worth polling for the next */
 	bool never_poll;	/* one CPU, or a share of them */
 };
@@ -101,31 +98,23 @@ static bool has_request(const struct chan_server *c)
 bool chan_poll(struct server *s)
 {
 	struct chan_server *c = s->chan;
-	uint64_t start, last;
+	uint64_t start;
 
 	if (has_request(c))
 		return true;
 	if (c->never_poll || !c->eager)
 		return false;
-	start = last = now_ns();
-	if (start < c->truce_until)
-		return false;
+	start = now_ns();
 	gofer_chan_store(&c->mem->cpu, (uint32_t)sched_getcpu());
-	while (last - start < POLL_NS) {
-		uint64_t now;
-
+	do {
 		for (int i = 0; i < 8; i++) {
 			if (has_request(c))
 				return true;
 			gofer_chan_relax();
 		}
-		now = now_ns();
-		if (now - last > PREEMPTED_NS) {
-			c->truce_until = now + TRUCE_NS;
-			break;
-		}
-		last = now;
-	}
+		/* Whoever else wants to run here does: the guest, or the sentry itself. */
+		sched_yield();
+	} while (now_ns() - start < POLL_NS);
 	return has_request(c);
 }
 
@@ -155,8 +144,10 @@ ssize_t chan_take(struct server *s)
 	if (len > sizeof(s->rx))
 		return -EMSGSIZE;
 	memcpy(s->rx, c->mem->req_data, len);
+	/* On one CPU with the sentry: once asleep, it is woken where there is nothing to do. */
 	if (!c->never_poll)
-		c->eager = now_ns() - c->answered_at < GAP_NS;
+		c->eager = now_ns() - c->answered_at < GAP_NS &&
+			   gofer_chan_load(&c->mem->req_cpu) != (uint32_t)sched_getcpu();
 	return (ssize_t)len;
 }
 

@@ -9,7 +9,7 @@
 #include "gofer/proto/channel.h"
 #include "sentry/fs/gofer/gofer_impl.h"
 
-#define POLL_NS 20000 /* polls this long for an answer before it sleeps */
+#define POLL_NS 60000 /* polls this long for an answer before it sleeps */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
 struct gofer_chan_client {
@@ -70,6 +70,7 @@ int gofer_chan_post(struct gofer_chan_client *h, int sock, const void *msg, size
 
 	memcpy(m->req_data, msg, len);
 	gofer_chan_store(&m->req_len, (uint32_t)len);
+	gofer_chan_store(&m->req_cpu, (uint32_t)sched_getcpu());
 	h->seq += h->seq == UINT32_MAX ? 2 : 1; /* never 0 */
 	gofer_chan_store(&m->req, h->seq);
 	h->rung = gofer_chan_swap(&m->state, GOFER_CHAN_AWAKE) == GOFER_CHAN_ASLEEP;
