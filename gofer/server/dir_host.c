@@ -119,20 +119,21 @@ int op_readdir(struct server *s, const struct gofer_readdir_req *q,
 	return 0;
 }
 
-void put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const struct node *n)
+bool put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const struct node *n,
+		struct gofer_listed *out)
 {
 	struct gofer_readdir_rep r = { .count = 0 };
-	uint32_t zero = 0, len;
+	uint32_t zero = 0;
 	uint8_t *start = e->p, *head;
 	ssize_t got;
 	bool whole;
 
-	if (!n || !S_ISDIR(n->mode) || n->opaque || (size_t)(e->end - e->p) < 2 * ENTRY_MAX)
-		return;
+	if (!S_ISDIR(n->mode) || n->opaque || (size_t)(e->end - e->p) < 2 * ENTRY_MAX)
+		return false;
 	close_dir(s);
 	s->dir_fd = node_open(s, n, O_RDONLY, NULL, NULL);
 	if (s->dir_fd < 0)
-		return;
+		return false;
 	gofer_put_u32(e, &index);
 	head = e->p;
 	gofer_put_u32(e, &zero);
@@ -144,9 +145,10 @@ void put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const str
 	if (!whole || e->bad) {
 		e->p = start;
 		e->bad = false;
-		return;
+		return false;
 	}
-	len = (uint32_t)(e->p - head - 8);
-	memcpy(head, &r.count, 4);
-	memcpy(head + 4, &len, 4);
+	*out = (struct gofer_listed){ r.count, { head + 8, (uint32_t)(e->p - head - 8) } };
+	memcpy(head, &out->count, 4);
+	memcpy(head + 4, &out->entries.len, 4);
+	return true;
 }

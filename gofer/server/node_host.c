@@ -29,12 +29,12 @@ _Static_assert(NODE_MAX <= NODE_IDX_MASK, "an index must fit into an id");
 
 /* ---- the host's calls ---- */
 
-int open_one(int dirfd, const char *name, int flags, mode_t mode)
+int open_resolved(int dirfd, const char *name, int flags, mode_t mode, uint64_t resolve)
 {
 	struct open_how how = {
 		.flags = (uint64_t)(unsigned)(flags | O_NOFOLLOW | O_CLOEXEC),
 		.mode = mode,
-		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH,
+		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS | RESOLVE_BENEATH | resolve,
 	};
 
 	/* RESOLVE_BENEATH gives EAGAIN when something is renamed meanwhile. */
@@ -47,6 +47,11 @@ int open_one(int dirfd, const char *name, int flags, mode_t mode)
 			return -errno;
 	}
 	return -EBUSY;
+}
+
+int open_one(int dirfd, const char *name, int flags, mode_t mode)
+{
+	return open_resolved(dirfd, name, flags, mode, 0);
 }
 
 int reopen_fd(const struct server *s, int fd, int flags)

@@ -36,9 +36,8 @@ int op_attach(struct server *s, const struct gofer_attach_req *q, struct gofer_a
 	return err;
 }
 
-/* One step of a walk: name in the directory `at`. */
-static int walk_step(struct server *s, struct node *at, struct gofer_str name,
-		     struct gofer_walked *out)
+int walk_step(struct server *s, struct node *at, struct gofer_str name, uint64_t resolve,
+	      struct gofer_walked *out)
 {
 	int fd, err;
 
@@ -46,7 +45,7 @@ static int walk_step(struct server *s, struct node *at, struct gofer_str name,
 		return name.len > GOFER_NAME_MAX ? -ENAMETOOLONG : -EPROTO;
 	if (at->opaque)
 		return -ENOENT;
-	fd = open_one(at->fd, name.p, O_PATH, 0);
+	fd = open_resolved(at->fd, name.p, O_PATH, 0, resolve);
 	if (fd < 0)
 		return fd;
 	err = fd_attr(fd, &out->attr);
@@ -73,7 +72,7 @@ static int walk_names(struct server *s, struct node *at, struct gofer_dec *names
 		int err;
 
 		gofer_get_name(names, &name);
-		err = names->bad ? -EPROTO : walk_step(s, at, name.name, &w);
+		err = names->bad ? -EPROTO : walk_step(s, at, name.name, 0, &w);
 		if (err)
 			return err;
 		gofer_put_walked(e, &w);
@@ -96,45 +95,6 @@ int op_walk(struct server *s, const struct gofer_walk_req *q, struct gofer_walk_
 	if (q->count == 0 || q->count > GOFER_WALK_MAX)
 		return -EPROTO;
 	p->stop = walk_names(s, at, &names, q->count, &e, &p->count);
-	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
-	return 0;
-}
-
-int op_lookups(struct server *s, const struct gofer_lookups_req *q, struct gofer_lookups_rep *p,
-	       int *out_fd)
-{
-	struct gofer_dec names = { q->names.p, q->names.p + q->names.len, false };
-	struct gofer_enc e = { s->scratch, s->scratch + GOFER_MSG_MAX - 64, false };
-	struct node *at = node_of(s, q->dir);
-	uint32_t ids[GOFER_WALK_MAX];
-
-	(void)out_fd;
-	if (!at)
-		return -EBADF;
-	if (q->count == 0 || q->count > GOFER_WALK_MAX)
-		return -EPROTO;
-	if (!S_ISDIR(at->mode))
-		return -ENOTDIR;
-	for (; p->count < q->count; p->count++) {
-		struct gofer_walked w = { .node = 0 };
-		struct gofer_name name;
-		int err;
-
-		gofer_get_name(&names, &name);
-		err = names.bad ? -EPROTO : walk_step(s, at, name.name, &w);
-		if (err == -EPROTO && p->count == 0)
-			return err;
-		if (p->count == 0)
-			p->err = err;
-		else if (err == -ENFILE || err == -EMFILE || err == -ENOMEM || err == -EPROTO)
-			break;
-		if (err)
-			w = (struct gofer_walked){ .node = 0 };
-		ids[p->count] = w.node;
-		gofer_put_walked(&e, &w);
-	}
-	for (uint32_t i = 0; q->list && i < p->count; i++)
-		put_listed(s, &e, i, node_of(s, ids[i]));
 	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
 	return 0;
 }

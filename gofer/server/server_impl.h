@@ -100,6 +100,8 @@ bool name_ok(struct gofer_str name);
 int reopen_fd(const struct server *s, int fd, int flags);
 /* openat2 of one name in dirfd, never through a symlink. fd or -errno. */
 int open_one(int dirfd, const char *name, int flags, mode_t mode);
+/* The same, and resolve: more RESOLVE_ flags. */
+int open_resolved(int dirfd, const char *name, int flags, mode_t mode, uint64_t resolve);
 /* Open a node's regular file or directory: fd or -errno. flags: access mode. hint_dir
  * (may be NULL): try this name first. */
 int node_open(struct server *s, const struct node *n, int flags, const struct node *hint_dir,
@@ -112,8 +114,15 @@ int name_attr(int dirfd, const char *name, struct gofer_attr *out);
 int node_chmod(struct server *s, const struct node *n, uint32_t mode);
 
 /* ---- dir_host.c ---- */
-/* A listed record of all that lies in the directory n (NULL: nothing), if it fits. */
-void put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const struct node *n);
+/* The listed record of the directory n, after its index; *out: the same, where it was put.
+ * false: it cannot be listed, or does not fit. */
+bool put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const struct node *n,
+		struct gofer_listed *out);
+
+/* ---- ops_host.c ---- */
+/* One step of a walk: name in the directory `at`. resolve: more of openat2's RESOLVE_ flags. */
+int walk_step(struct server *s, struct node *at, struct gofer_str name, uint64_t resolve,
+	      struct gofer_walked *out);
 
 /* ---- attr_host.c ---- */
 /* Is the file behind fd (also O_PATH) known to have no ACL? One host call. */
@@ -147,7 +156,7 @@ int chan_answer(struct server *s, size_t len, int fd);
  * (owned by the caller, -1: none); 0: there is no reply; -errno: hang up. */
 int gofer_dispatch(struct server *s, size_t len, size_t *out_len, int *out_fd);
 
-/* ---- operations: ops_host.c, create_host.c, attr_host.c, dir_host.c ---- */
+/* ---- operations: ops_host.c, ahead_host.c, create_host.c, attr_host.c, dir_host.c ---- */
 /* 0 or -errno. Strings and bytes of a reply may lie in s->scratch. *out_fd: a descriptor
  * to donate (the dispatcher closes it). */
 #define GREC(name, fields)

@@ -224,27 +224,23 @@ struct chain_walk {
 	int err;
 };
 
-/* What ->lookup_ahead() found beside the name asked for; the names are good until the next
- * operation on the directory. */
-#define LOOKUP_MORE_MAX 48
+/* How ->lookup_ahead() tells what it found beside the name asked for. */
 struct lookup_more {
-	/* Is this name in the cache already? parent: whose. */
+	/* Is this name in the cache already? */
 	bool (*cached)(struct dentry *parent, const char *name, unsigned len);
-	struct dentry *parent;
-	unsigned n;
-	struct {
-		const char *name; /* len bytes */
-		unsigned len;
-		struct inode *inode; /* one reference */
-	} e[LOOKUP_MORE_MAX];
+	/* Into the cache; takes over the inode's reference. The entry, counted, or NULL. */
+	struct dentry *(*enter)(struct dentry *parent, const char *name, unsigned len,
+				struct inode *i);
+	struct dentry *parent;	/* the directory's entry */
+	struct dentry *first;	/* the entry of the name asked for, if it was entered; counted */
 };
 
 struct inode_ops {
 	/* Directory operations; dir is locked by the kernel lock. On success *out has one
 	 * reference. lookup gives -LX_ENOENT for a missing name. */
 	int (*lookup)(struct inode *dir, const char *name, struct inode **out);
-	/* Optional, instead of lookup: with it come entries that are likely to be asked for
-	 * next (m->n, also when it fails). */
+	/* Optional, instead of lookup: entries that are likely to be asked for next are put
+	 * into the cache by the way, also when it fails. */
 	int (*lookup_ahead)(struct inode *dir, const char *name, struct inode **out,
 			    struct lookup_more *m);
 	/* Optional: resolve several components at once (no symlink following, no "..");

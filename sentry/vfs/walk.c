@@ -285,20 +285,10 @@ static bool is_cached(struct dentry *parent, const char *name, unsigned len)
 	return dcache_has(parent, name, len, name_hash(name, len));
 }
 
-/* ->lookup_ahead(), and what it brought into the cache. */
-static int lookup_ahead(struct dentry *parent, const char *name, struct inode **out)
+static struct dentry *enter_more(struct dentry *parent, const char *name, unsigned len,
+				 struct inode *i)
 {
-	struct lookup_more m = { .cached = is_cached, .parent = parent, .n = 0 };
-	int err = parent->inode->ops->lookup_ahead(parent->inode, name, out, &m);
-
-	for (unsigned i = 0; i < m.n; i++) {
-		struct dentry *d = enter(parent, m.e[i].name, m.e[i].len,
-					 name_hash(m.e[i].name, m.e[i].len), m.e[i].inode);
-
-		if (d)
-			dentry_put(d);
-	}
-	return err;
+	return enter(parent, name, len, name_hash(name, len), i);
 }
 
 /* The file system has the last word on every name (proc): keep the entry only when it
@@ -306,14 +296,16 @@ static int lookup_ahead(struct dentry *parent, const char *name, struct inode **
 static int lookup_uncached(struct dentry *parent, const char *name, unsigned len, uint32_t hash,
 			   struct dentry *old, struct dentry **out)
 {
+	struct lookup_more more = { .cached = is_cached, .enter = enter_more, .parent = parent };
 	struct inode *dir = parent->inode, *inode = NULL;
 	char tmp[LX_NAME_MAX + 1];
 	int err;
 
 	memcpy(tmp, name, len);
 	tmp[len] = '\0';
-	err = dir->ops->lookup_ahead && !old ? lookup_ahead(parent, tmp, &inode)
-					     : dir->ops->lookup(dir, tmp, &inode);
+	err = dir->ops->lookup_ahead && !old
+		      ? dir->ops->lookup_ahead(dir, tmp, &inode, &more)
+		      : dir->ops->lookup(dir, tmp, &inode);
 	if (!err && old && old->inode == inode) {
 		inode_put(inode);
 		*out = old;
@@ -327,6 +319,11 @@ static int lookup_uncached(struct dentry *parent, const char *name, unsigned len
 		if (err == -LX_ENOENT)
 			dcache_add_negative(parent, name, len, hash);
 		return err;
+	}
+	if (more.first) {
+		inode_put(inode);
+		*out = more.first;
+		return 0;
 	}
 	*out = enter(parent, name, len, hash, inode);
 	return *out ? 0 : -LX_ENOMEM;

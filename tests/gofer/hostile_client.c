@@ -651,6 +651,7 @@ int main(void)
 	test_nodes();
 	test_rename_lies();
 	test_exhaustion();
+	test_ahead();
 	test_sent_fds();
 	test_race();
 	test_channel();

@@ -71,6 +71,9 @@ extern uint32_t pool[256];
 extern unsigned npool;
 int count_fds(pid_t pid);
 
+/* ---- hostile_ahead.c ---- */
+void test_ahead(void);
+
 /* ---- hostile_channel.c ---- */
 void test_channel(void);
 

@@ -478,13 +478,13 @@ static void rnd_put_rest(struct gofer_enc *e)
 #undef F
 
 /* Walks get a fair chance to be right: the other requests live on their nodes. */
-static void good_walk(struct gofer_enc *e)
+static void good_walk(struct gofer_enc *e, bool lookups)
 {
-	uint32_t dir = npool ? pool[rnd(npool)] : rnd_u32(), flags = rnd(8) == 0;
-	uint32_t count = flags ? 1 : 1 + rnd(4);
+	uint32_t dir = npool ? pool[rnd(npool)] : rnd_u32(), count = 1 + rnd(4);
 
 	gofer_put_u32(e, &dir);
-	gofer_put_u32(e, &flags);
+	for (int i = 0; lookups && i < 3; i++)
+		rnd_put_u32(e);
 	gofer_put_u32(e, &count);
 	while (count--)
 		rnd_put_str(e);
@@ -496,8 +496,8 @@ size_t random_request(uint32_t op, uint32_t seq, uint8_t *buf, size_t size)
 	struct gofer_head h = { op, seq, 0 };
 
 	gofer_put_head(&e, &h);
-	if (op == GOFER_OP_WALK && rnd(4)) {
-		good_walk(&e);
+	if ((op == GOFER_OP_WALK || op == GOFER_OP_LOOKUPS) && rnd(4)) {
+		good_walk(&e, op == GOFER_OP_LOOKUPS);
 		return (size_t)(e.p - buf);
 	}
 	switch (op) {

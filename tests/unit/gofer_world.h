@@ -245,31 +245,38 @@ static bool is_cached(struct dentry *parent, const char *name, unsigned len)
 	return dcache_has(parent, name, len, name_hash(name, len));
 }
 
-/* As the VFS does: what comes along goes into the cache. */
-static int look(struct dentry *parent, const char *name, struct inode **i)
+static struct dentry *enter_more(struct dentry *parent, const char *name, unsigned len,
+				 struct inode *i)
 {
-	struct lookup_more m = { .cached = is_cached, .parent = parent };
-	int err;
+	struct dentry *d = dentry_new(parent, name, len, name_hash(name, len), i);
 
-	if (!parent->inode->ops->lookup_ahead)
-		return parent->inode->ops->lookup(parent->inode, name, i);
-	err = parent->inode->ops->lookup_ahead(parent->inode, name, i, &m);
-	for (unsigned n = 0; n < m.n; n++) {
-		struct dentry *d = dentry_new(parent, m.e[n].name, m.e[n].len,
-					      name_hash(m.e[n].name, m.e[n].len), m.e[n].inode);
+	inode_put(i);
+	dcache_insert(d);
+	return d;
+}
 
-		inode_put(m.e[n].inode);
-		dcache_insert(d);
-		dentry_put(d);
+/* As the VFS does. */
+static struct dentry *look(struct dentry *parent, const char *name, int *err)
+{
+	struct lookup_more m = { .cached = is_cached, .enter = enter_more, .parent = parent };
+	const struct inode_ops *ops = parent->inode->ops;
+	struct inode *i;
+
+	*err = ops->lookup_ahead ? ops->lookup_ahead(parent->inode, name, &i, &m)
+				 : ops->lookup(parent->inode, name, &i);
+	if (*err)
+		return NULL;
+	if (m.first) {
+		inode_put(i);
+		return m.first;
 	}
-	return err;
+	return enter_more(parent, name, (unsigned)strlen(name), i);
 }
 
 static int step(struct dentry *parent, const char *name, struct dentry **out)
 {
 	unsigned len = (unsigned)strlen(name);
 	uint32_t hash = name_hash(name, len);
-	struct inode *i;
 	int err;
 
 	*out = dcache_find(parent, name, len, hash);
@@ -281,13 +288,8 @@ static int step(struct dentry *parent, const char *name, struct dentry **out)
 	}
 	if (*out)
 		return 0;
-	err = look(parent, name, &i);
-	if (err)
-		return err;
-	*out = dentry_new(parent, name, len, hash, i);
-	inode_put(i);
-	dcache_insert(*out);
-	return 0;
+	*out = look(parent, name, &err);
+	return err;
 }
 
 static int find(const char *path, struct dentry **out)

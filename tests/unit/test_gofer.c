@@ -429,6 +429,70 @@ Test(gofer, lookups_ahead)
 	finish();
 }
 
+/* Everything below dir, as find walks it: lists each directory, then looks into those in it. */
+static unsigned walk_below(struct dentry *dir, const char *path)
+{
+	struct file *f = open_entry(dir, FMODE_READ, 0);
+	unsigned n = 1;
+	uint64_t sum;
+	DIR *d = opendir(host(path));
+	struct dirent *de;
+
+	list(f, 1, &sum);
+	file_put(f);
+	cr_assert(d);
+	while ((de = readdir(d))) {
+		char name[512];
+		struct dentry *next;
+
+		if (de->d_type != DT_DIR || de->d_name[0] == '.')
+			continue;
+		snprintf(name, sizeof(name), "%s/%s", path, de->d_name);
+		cr_assert_eq(step(dir, de->d_name, &next), 0, "%s", name);
+		same_as_host(next, name);
+		n += walk_below(next, name);
+		dentry_put(next);
+	}
+	closedir(d);
+	return n;
+}
+
+/* A walk gets whole trees at once. */
+Test(gofer, lookups_below)
+{
+	struct dentry *dir, *d;
+	struct inode *made;
+	char name[64];
+	uint32_t n;
+
+	mkdir(host("tree"), 0755);
+	for (unsigned i = 0; i < 8 * 8 * 8; i++) {
+		snprintf(name, sizeof(name), "tree/a%u", i / 64);
+		mkdir(host(name), 0700 + i % 64);
+		snprintf(name, sizeof(name), "tree/a%u/b%u", i / 64, i / 8 % 8);
+		mkdir(host(name), 0700 + i % 64);
+		snprintf(name, sizeof(name), "tree/a%u/b%u/c%u", i / 64, i / 8 % 8, i % 8);
+		mkdir(host(name), 0700 + i % 64);
+		snprintf(name, sizeof(name), "tree/a%u/b%u/c%u/f", i / 64, i / 8 % 8, i % 8);
+		put_file(name, "x");
+	}
+	dir = must("tree");
+	requests();
+	cr_expect_eq(walk_below(dir, "tree"), 1 + 8 + 64 + 512);
+	n = requests();
+	cr_expect_lt(n, 60, "%u", n);
+	/* What came along is kept exact. */
+	d = must("tree/a1/b1");
+	cr_expect_eq(d->inode->ops->mkdir(d->inode, "new", 0755, 0, 0, &made), 0);
+	inode_put(made);
+	dentry_put(d);
+	cr_expect_eq(walk_below(dir, "tree"), 1 + 8 + 64 + 513);
+	dentry_put(dir);
+	dcache_shrink(0);
+	cr_expect_eq(gofer_s(root->inode)->listing_size, 0, "listings are given back");
+	finish();
+}
+
 /* Many misses in a directory that nobody has listed: it is listed then. */
 Test(gofer, lookups_ahead_unlisted)
 {

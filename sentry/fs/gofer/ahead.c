@@ -10,7 +10,10 @@
 
 #define LIST_AFTER 4		/* misses in a directory that nobody has listed … */
 #define LIST_SIZE (256u << 10)	/* … and that is no larger than this */
+#define LOOKUPS_MAX 48		/* names that come along */
 #define WALKED_BATCH 24
+#define FIRST_BELOW 32		/* entries from below them: so far it is a guess … */
+#define WALKED_BELOW 128	/* … and here somebody walks */
 #define LOOK_AT 1024		/* entries passed over for one batch … */
 #define LOOK_UP 128		/* … and looked up in the cache */
 
@@ -20,18 +23,17 @@ static unsigned batch_size(const struct gofer_inode *gi)
 
 	if (gi->ahead.walked && !gi->ahead.others && n < WALKED_BATCH)
 		n = WALKED_BATCH;
-	return n < LOOKUP_MORE_MAX ? n : LOOKUP_MORE_MAX;
+	return n < LOOKUPS_MAX ? n : LOOKUPS_MAX;
 }
 
-/* Which entries come along with `name`: into m, without inodes; their names into e. */
-static void choose(struct gofer_inode *gi, const char *name, struct lookup_more *m,
-		   struct gofer_enc *e)
+/* Which entries come along with `name`: their names into e, pointers to them into also. */
+static unsigned choose(struct gofer_inode *gi, const char *name, const struct lookup_more *m,
+		       struct gofer_enc *e, const struct gofer_entry **also)
 {
 	const struct gofer_listing *l = gi->listing;
-	unsigned want = batch_size(gi), looked = 0, looked_up = 0;
+	unsigned want = batch_size(gi), looked = 0, looked_up = 0, n = 0;
 
-	while (looked++ < LOOK_AT && looked_up < LOOK_UP && m->n < want &&
-	       gi->ahead.at < l->count) {
+	while (looked++ < LOOK_AT && looked_up < LOOK_UP && n < want && gi->ahead.at < l->count) {
 		const struct gofer_entry *de = (const void *)(l->data + l->off[gi->ahead.at]);
 		char text[GOFER_NAME_MAX + 1];
 
@@ -44,87 +46,144 @@ static void choose(struct gofer_inode *gi, const char *name, struct lookup_more 
 		if (!strcmp(text, name) || m->cached(m->parent, de->name, de->len))
 			continue;
 		gofer_put_name(e, &(struct gofer_name){ { text, de->len } });
-		m->e[m->n].name = de->name;
-		m->e[m->n++].len = de->len;
+		also[n++] = de;
 	}
 	if (gi->ahead.at == l->count) {
 		/* From the beginning, slowly: much of it is in the cache now. */
 		gi->ahead.at = 0;
 		gi->ahead.misses = 0;
 	}
+	return n;
 }
 
-/* What directories hold, behind the walked records; of[i]: the inode of record i, or NULL. */
-static void take_listings(struct gofer_dec *d, struct inode *const *of, unsigned n)
+/* The entries that a reply has made: [0, n), NULL where there is none. */
+struct made {
+	struct dentry *d[GOFER_WALK_MAX + GOFER_BELOW_MAX];
+	unsigned n;
+};
+
+static void take_listed(const struct made *made, uint32_t index, const struct gofer_listed *l)
+{
+	struct inode *i = made->d[index] ? made->d[index]->inode : NULL;
+
+	if (!i)
+		return;
+	gofer_i(i)->ahead.walked = true;
+	gofer_listing_take(gofer_i(i), l);
+}
+
+static void take_below(struct gofer_sb *g, struct made *made, const struct gofer_below *b,
+		       const struct lookup_more *m)
+{
+	struct dentry *dir = b->parent < made->n ? made->d[b->parent] : NULL;
+	struct dentry **at = &made->d[made->n++];
+	struct inode *i;
+
+	*at = NULL;
+	if (!b->node)
+		return;
+	if (!dir || !LX_S_ISDIR(dir->inode->mode) || !gofer_name_ok(b->name) ||
+	    m->cached(dir, b->name.p, b->name.len))
+		gofer_forget(g->c, b->node, 0);
+	else if (gofer_inode_get(g, b->node, &b->attr, &i) == 0)
+		*at = m->enter(dir, b->name.p, b->name.len, i);
+}
+
+/* What comes behind the walked records: what lies in the directories found. */
+static void take_ahead(struct gofer_sb *g, struct gofer_dec *d, struct made *made,
+		       const struct lookup_more *m)
 {
 	while (d->p < d->end && !d->bad) {
 		struct gofer_listed l;
+		struct gofer_below b;
+		uint32_t index;
 
-		gofer_get_listed(d, &l);
-		if (d->bad || l.index >= n)
+		gofer_get_u32(d, &index);
+		if (d->bad || index > made->n)
 			return;
-		if (of[l.index]) {
-			gofer_i(of[l.index])->ahead.walked = true;
-			gofer_listing_take(gofer_i(of[l.index]), &l);
+		if (index < made->n) {
+			gofer_get_listed(d, &l);
+			if (!d->bad)
+				take_listed(made, index, &l);
+			continue;
 		}
+		gofer_get_below(d, &b);
+		if (d->bad || made->n == sizeof(made->d) / sizeof(made->d[0]))
+			return;
+		take_below(g, made, &b, m);
 	}
 }
 
-/* The reply's records: the first is *out's, the others m's. Entries that were not found are
- * left out of m. */
+/* The reply's records into the cache: the first is *out's as well, the others are also[]'s. */
 static int take_found(struct gofer_sb *g, const struct gofer_lookups_rep *p, struct inode **out,
-		struct lookup_more *m)
+		      struct lookup_more *m, const char *name,
+		      const struct gofer_entry *const *also, unsigned nalso)
 {
 	struct gofer_dec d = { p->entries.p, p->entries.p + p->entries.len, false };
-	struct gofer_walked w[LOOKUP_MORE_MAX + 1];
-	struct inode *of[LOOKUP_MORE_MAX + 1] = { NULL };
-	unsigned asked = m->n;
+	struct made made = { .n = 0 };
 	int err = p->err;
 
-	m->n = 0;
-	if (p->count == 0 || p->count > asked + 1 || err > 0 || err < -4095)
+	*out = NULL;
+	if (p->count == 0 || p->count > nalso + 1 || err > 0 || err < -4095)
 		return -LX_EIO;
-	for (unsigned i = 0; i < p->count; i++)
-		gofer_get_walked(&d, &w[i]);
-	if (d.bad || (!err && !w[0].node))
-		return -LX_EIO;
-	if (!err) {
-		err = gofer_inode_get(g, w[0].node, &w[0].attr, out);
-		of[0] = err ? NULL : *out;
-	}
-	for (unsigned i = 1; i < p->count; i++) {
-		if (!w[i].node || gofer_inode_get(g, w[i].node, &w[i].attr, &m->e[m->n].inode))
+	for (unsigned i = 0; i < p->count; i++) {
+		struct gofer_walked w;
+		struct inode *found;
+
+		gofer_get_walked(&d, &w);
+		made.d[made.n++] = NULL;
+		if (d.bad || (i == 0 && !err && !w.node)) {
+			err = -LX_EIO;
+			break;
+		}
+		if (!w.node)
 			continue;
-		of[i] = m->e[m->n].inode;
-		m->e[m->n].name = m->e[i - 1].name;
-		m->e[m->n++].len = m->e[i - 1].len;
+		if (gofer_inode_get(g, w.node, &w.attr, &found)) {
+			err = i ? err : -LX_ENOMEM;
+			continue;
+		}
+		if (i == 0) {
+			*out = found;
+			inode_get(found);
+		}
+		made.d[i] = i == 0 ? m->enter(m->parent, name, (unsigned)strlen(name), found)
+				   : m->enter(m->parent, also[i - 1]->name, also[i - 1]->len, found);
 	}
-	take_listings(&d, of, p->count);
+	if (err != -LX_EIO)
+		take_ahead(g, &d, &made, m);
+	else if (*out)
+		inode_put(*out);
+	if (!err)
+		m->first = made.d[0];
+	for (unsigned i = !err; i < made.n; i++)
+		if (made.d[i])
+			dentry_put(made.d[i]);
 	return err;
 }
 
 static int lookup_many(struct inode *dir, const char *name, struct inode **out,
 		       struct lookup_more *m)
 {
-	uint8_t buf[(LOOKUP_MORE_MAX + 1) * (GOFER_NAME_MAX + 8)];
+	uint8_t buf[(LOOKUPS_MAX + 1) * (GOFER_NAME_MAX + 8)];
+	const struct gofer_entry *also[LOOKUPS_MAX];
 	struct gofer_enc e = { buf, buf + sizeof(buf), false };
 	struct gofer_inode *gi = gofer_i(dir);
 	struct gofer_lookups_req q = { .dir = gi->node, .list = !gi->ahead.others };
 	struct gofer_lookups_rep p;
+	unsigned n;
 	int err;
 
 	gofer_put_name(&e, &(struct gofer_name){ gofer_str(name) });
-	choose(gi, name, m, &e);
-	if (!m->n)
+	n = choose(gi, name, m, &e, also);
+	if (!n && gi->ahead.others)
 		return gofer_lookup(dir, name, out);
-	q.count = m->n + 1;
+	q.count = n + 1;
+	q.below = gi->ahead.walked ? WALKED_BELOW : FIRST_BELOW;
 	q.names = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
 	err = gofer_call_lookups(gofer_c(dir), &q, &p, NULL);
-	if (err) {
-		m->n = 0;
+	if (err)
 		return err;
-	}
-	err = take_found(gofer_s(dir), &p, out, m);
+	err = take_found(gofer_s(dir), &p, out, m, name, also, n);
 	if (err != -LX_EMFILE && err != -LX_ENFILE)
 		return err == -LX_EAGAIN ? -LX_EBUSY : err;
 	gofer_relieve(gofer_c(dir));

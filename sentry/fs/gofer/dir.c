@@ -65,10 +65,10 @@ static int listing_add(struct gofer_listing *l, const struct gofer_dirent *de)
 	return 0;
 }
 
-static bool entry_ok(const struct gofer_dirent *de)
+bool gofer_name_ok(struct gofer_str name)
 {
-	return de->name.len && de->name.len <= GOFER_NAME_MAX && !strchr(de->name.p, '/') &&
-	       strcmp(de->name.p, ".") != 0 && strcmp(de->name.p, "..") != 0;
+	return name.len && name.len <= GOFER_NAME_MAX && !strchr(name.p, '/') &&
+	       strcmp(name.p, ".") != 0 && strcmp(name.p, "..") != 0;
 }
 
 /* One batch into l. 1: there is more. */
@@ -88,7 +88,7 @@ static int fetch_batch(struct gofer_inode *gi, struct gofer_listing *l, uint64_t
 		gofer_get_dirent(&d, &de);
 		if (d.bad)
 			return -LX_EIO;
-		err = entry_ok(&de) ? listing_add(l, &de) : 0;
+		err = gofer_name_ok(de.name) ? listing_add(l, &de) : 0;
 		if (err)
 			return err;
 	}
@@ -182,7 +182,7 @@ void gofer_listing_take(struct gofer_inode *gi, const struct gofer_listed *r)
 		struct gofer_dirent de;
 
 		gofer_get_dirent(&d, &de);
-		err = d.bad ? -LX_EIO : entry_ok(&de) ? listing_add(l, &de) : 0;
+		err = d.bad ? -LX_EIO : gofer_name_ok(de.name) ? listing_add(l, &de) : 0;
 	}
 	listing_trim(l);
 	if (err || g->listing_size + listing_size(l) > GOFER_LISTING_CACHE) {

@@ -262,6 +262,8 @@ int gofer_open(struct inode *i, const struct path *path, uint32_t fmode, uint32_
 	       struct file **out);
 extern const struct file_ops gofer_file_ops, gofer_dir_ops;
 void gofer_listing_drop(struct gofer_inode *gi);
+/* Can this be a name in a directory? */
+bool gofer_name_ok(struct gofer_str name);
 /* Exclusive mode: have the directory's listing kept, as far as there is room. */
 void gofer_listing_want(struct gofer_inode *gi);
 /* What a reply says of a directory's entries is kept, if there is room and it is well formed. */
