@@ -104,12 +104,20 @@ static bool poll_answer(const struct gofer_chan_client *h)
 	return false;
 }
 
-/* One datagram of one byte, perhaps with a descriptor. 0, or -errno. */
-static int await_ring(int sock, int *fd, bool *fd_lost)
+/* One datagram of one byte, perhaps with a descriptor. soon: it is on its way. 0, or -errno. */
+static int await_ring(int sock, bool soon, int *fd, bool *fd_lost)
 {
+	uint64_t start = soon ? ktime_mono() : 0;
+	long n = -EAGAIN;
 	uint8_t byte;
-	int got;
-	long n = gofer_host_recv(sock, &byte, sizeof(byte), &got, fd_lost);
+	int got = -1;
+
+	while (n == -EAGAIN && soon) {
+		n = gofer_host_try_recv(sock, &byte, sizeof(byte), &got, fd_lost);
+		soon = ktime_mono() - start < POLL_NS;
+	}
+	if (n == -EAGAIN)
+		n = gofer_host_recv(sock, &byte, sizeof(byte), &got, fd_lost);
 
 	if (got >= 0 && (*fd >= 0 || n != 1))
 		gofer_host_close(got);
@@ -134,7 +142,7 @@ long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t si
 		gofer_chan_store(&m->waits, h->seq);
 		if (!answered(h) || !gofer_chan_clear(&m->waits, h->seq)) {
 			rings = true;
-			err = await_ring(sock, fd, fd_lost);
+			err = await_ring(sock, false, fd, fd_lost);
 			if (err)
 				return err;
 			/* It rings when it has answered, not before. */
@@ -143,7 +151,7 @@ long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t si
 		}
 	}
 	if (gofer_chan_load(&m->rep_fd) && !rings) {
-		err = await_ring(sock, fd, fd_lost);
+		err = await_ring(sock, true, fd, fd_lost);
 		if (err)
 			return err;
 	}

@@ -33,7 +33,7 @@ long gofer_host_send(int sock, const void *buf, size_t len, int fd)
 	return n < 0 ? -errno : n;
 }
 
-long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost)
+static long receive(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost, int flags)
 {
 	union {
 		struct cmsghdr h;
@@ -47,7 +47,7 @@ long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_los
 
 	*out_fd = -1;
 	do
-		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC);
+		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC | flags);
 	while (n < 0 && errno == EINTR);
 	if (n < 0)
 		return -errno;
@@ -57,6 +57,16 @@ long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_los
 		memcpy(out_fd, CMSG_DATA(h), sizeof(int));
 	*fd_lost = m.msg_flags & MSG_CTRUNC;
 	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
+}
+
+long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost)
+{
+	return receive(sock, buf, size, out_fd, fd_lost, 0);
+}
+
+long gofer_host_try_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost)
+{
+	return receive(sock, buf, size, out_fd, fd_lost, MSG_DONTWAIT);
 }
 
 void gofer_host_close(int fd)

@@ -167,6 +167,8 @@ long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t si
 long gofer_host_send(int sock, const void *buf, size_t len, int fd);
 /* Bytes received (0: hang-up); *out_fd: a descriptor or -1; *fd_lost: it did not fit. */
 long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost);
+/* The same, -EAGAIN when there is nothing yet. */
+long gofer_host_try_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost);
 void gofer_host_close(int fd);
 int gofer_host_dup(int fd);
 int gofer_host_flush(int fd);
