@@ -13,13 +13,14 @@
 
 #define POLL_NS 120000		/* polls this long for the next request … */
 #define GAP_NS 120000		/* … if the one before came within this time */
+#define MOVE_NS 10000000	/* tries another CPU than the sentry's this often */
 
 /* The channel's state that the client cannot write to. */
 struct chan_server {
 	struct gofer_chan *mem;
 	int fd;			/* the memfd */
 	uint32_t seen;		/* the last request's number */
-	uint64_t answered_at;
+	uint64_t answered_at, moved_at;
 	bool eager;		/* the last request came soon: worth polling for the next */
 	bool never_poll;	/* one CPU, or a share of them */
 };
@@ -137,6 +138,7 @@ void chan_woken(struct server *s)
 ssize_t chan_take(struct server *s)
 {
 	struct chan_server *c = s->chan;
+	uint64_t now = now_ns();
 	uint32_t len;
 
 	c->seen = gofer_chan_load(&c->mem->req);
@@ -144,10 +146,15 @@ ssize_t chan_take(struct server *s)
 	if (len > sizeof(s->rx))
 		return -EMSGSIZE;
 	memcpy(s->rx, c->mem->req_data, len);
-	/* On one CPU with the sentry: once asleep, it is woken where there is nothing to do. */
 	if (!c->never_poll)
-		c->eager = now_ns() - c->answered_at < GAP_NS &&
-			   gofer_chan_load(&c->mem->req_cpu) != (uint32_t)sched_getcpu();
+		c->eager = now - c->answered_at < GAP_NS;
+	/* On one CPU with the sentry: once asleep, it is woken where there is nothing to do, if
+	 * there is such a place. */
+	if (c->eager && now - c->moved_at > MOVE_NS &&
+	    gofer_chan_load(&c->mem->req_cpu) == (uint32_t)sched_getcpu()) {
+		c->eager = false;
+		c->moved_at = now;
+	}
 	return (ssize_t)len;
 }
 
