@@ -3,7 +3,11 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
+#include <linux/magic.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "gofer/server/server_impl.h"
@@ -37,6 +41,25 @@ static int open_dir(struct server *s, uint32_t id, const struct node *n, uint64_
 		s->dir_pos = cookie;
 	}
 	return 0;
+}
+
+/* Does the directory n, open as fd, have exactly the names that it lists? Others may ignore
+ * case, or have hidden ones. */
+static bool names_exact(struct server *s, const struct node *n, int fd)
+{
+	unsigned long flags = 0; /* the host writes an int, or a long */
+	struct statfs f;
+
+	if (s->names_dev != n->dev) {
+		if (fstatfs(fd, &f) < 0)
+			return false;
+		s->names_dev = n->dev;
+		s->exact_fs = f.f_type == EXT4_SUPER_MAGIC || f.f_type == XFS_SUPER_MAGIC ||
+			      f.f_type == BTRFS_SUPER_MAGIC || f.f_type == TMPFS_MAGIC ||
+			      f.f_type == OVERLAYFS_SUPER_MAGIC;
+	}
+	return s->exact_fs && ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0 &&
+	       !(flags & FS_CASEFOLD_FL);
 }
 
 static void put_entry(struct gofer_enc *e, int dirfd, const struct dirent64 *de, bool want_attr)
@@ -96,6 +119,7 @@ int op_readdir(struct server *s, const struct gofer_readdir_req *q,
 	err = open_dir(s, q->node, n, q->cookie);
 	if (err)
 		return err;
+	p->exact = names_exact(s, n, s->dir_fd);
 	for (;;) {
 		ssize_t len = getdents64(s->dir_fd, s->dents, sizeof(s->dents));
 
@@ -123,7 +147,7 @@ bool put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const str
 		struct gofer_listed *out)
 {
 	struct gofer_readdir_rep r = { .count = 0 };
-	uint32_t zero = 0;
+	struct gofer_enc at;
 	uint8_t *start = e->p, *head;
 	ssize_t got;
 	bool whole;
@@ -136,8 +160,9 @@ bool put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const str
 		return false;
 	gofer_put_u32(e, &index);
 	head = e->p;
-	gofer_put_u32(e, &zero);
-	gofer_put_u32(e, &zero);
+	*out = (struct gofer_listed){ .exact = names_exact(s, n, s->dir_fd) };
+	gofer_put_listed(e, out);
+	out->entries.p = e->p;
 	got = getdents64(s->dir_fd, s->dents, sizeof(s->dents));
 	whole = got >= 0 && !put_batch(s, e, (size_t)got, false, &r) &&
 		(got == 0 || getdents64(s->dir_fd, s->dents, sizeof(s->dents)) == 0);
@@ -147,8 +172,12 @@ bool put_listed(struct server *s, struct gofer_enc *e, uint32_t index, const str
 		e->bad = false;
 		return false;
 	}
-	*out = (struct gofer_listed){ r.count, { head + 8, (uint32_t)(e->p - head - 8) } };
-	memcpy(head, &out->count, 4);
-	memcpy(head + 4, &out->entries.len, 4);
+	/* Once more, now that it is known how much it is. */
+	out->count = r.count;
+	out->entries.len = (uint32_t)(e->p - out->entries.p);
+	at = (struct gofer_enc){ head, e->p, false };
+	gofer_put_u8(&at, &out->exact);
+	gofer_put_u32(&at, &out->count);
+	gofer_put_u32(&at, &out->entries.len);
 	return true;
 }

@@ -63,6 +63,8 @@ struct server {
 	uint32_t dir_id;
 	int dir_fd;
 	uint64_t dir_pos;	/* UINT64_MAX: unknown */
+	uint64_t names_dev;	/* the device that exact_fs is about; 0: none yet */
+	bool exact_fs;		/* it finds no name that it does not list */
 
 	uint8_t rx[GOFER_MSG_MAX], tx[GOFER_MSG_MAX], scratch[GOFER_MSG_MAX];
 	uint8_t dents[32768] __attribute__((aligned(8)));

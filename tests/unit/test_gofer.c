@@ -457,6 +457,87 @@ static unsigned walk_below(struct dentry *dir, const char *path)
 	return n;
 }
 
+/* One change of a name in dir[0] or dir[1], or an attempt. */
+static void change(struct dentry *const *dir, unsigned a, unsigned b, unsigned what)
+{
+	struct inode *from = dir[a % 2]->inode, *to = dir[b % 2]->inode, *i = NULL, *j = NULL;
+	char name[64], other[64];
+
+	snprintf(name, sizeof(name), "name%u", a / 2);
+	snprintf(other, sizeof(other), "name%u", b / 2);
+	(void)from->ops->lookup(from, name, &i);
+	(void)to->ops->lookup(to, other, &j);
+	if (!i && what % 4 == 0)
+		(void)from->ops->symlink(from, name, "there", 0, 0, &i);
+	else if (!i && what % 4 == 1)
+		(void)from->ops->mkdir(from, name, 0755, 0, 0, &i);
+	else if (!i)
+		(void)from->ops->create(from, name, 0644, 0, 0, &i);
+	else if (!j && what % 4 == 0 && !LX_S_ISDIR(i->mode))
+		(void)to->ops->link(to, other, i);
+	else if (what % 4 == 1 && (from != to || a / 2 != b / 2))
+		(void)from->ops->rename(from, name, i, to, other, j, what & 4 && j ? 2 : 0);
+	else if (LX_S_ISDIR(i->mode))
+		(void)from->ops->rmdir(from, name, i);
+	else
+		(void)from->ops->unlink(from, name, i);
+	if (i)
+		inode_put(i);
+	if (j)
+		inode_put(j);
+}
+
+static void same_listing(struct dentry *dir, const char *name, unsigned chunk)
+{
+	struct file *f = open_entry(dir, FMODE_READ, 0);
+	uint64_t ours, theirs;
+	unsigned n = list(f, chunk, &ours);
+
+	cr_assert_eq(n, list_host(name, &theirs), "%s: %u", name, n);
+	theirs += dir->parent->inode->ino * 31 + name_hash("..", 2);
+	cr_assert_eq(ours, theirs, "%s", name);
+	file_put(f);
+}
+
+/* A listing follows what is changed, also while somebody reads it, and knows what is missing. */
+Test(gofer, listing_follows)
+{
+	struct dentry *dir[2];
+	struct inode *i;
+	struct file *open_dir;
+	uint64_t sum;
+	unsigned seed = 1;
+
+	mkdir(host("tree"), 0755);
+	dir[0] = must("tree");
+	same_listing(dir[0], "tree", 10);
+	cr_assert_eq(dir[0]->inode->ops->mkdir(dir[0]->inode, "sub", 0755, 0, 0, &i), 0);
+	inode_put(i);
+	dir[1] = must("tree/sub");
+	open_dir = open_entry(dir[0], FMODE_READ, 0);
+	for (unsigned n = 0; n < 4000; n++) {
+		seed = seed * 1103515245 + 12345;
+		change(dir, (seed >> 8) % 100, (seed >> 16) % 100, seed >> 24);
+		if (n % 64 == 0)
+			list(open_dir, 7, &sum);
+		if (n % 16 == 0) {
+			same_listing(dir[0], "tree", 100);
+			same_listing(dir[1], "tree/sub", 100);
+		}
+	}
+	file_put(open_dir);
+	same_listing(dir[1], "tree/sub", 100);
+	requests();
+	for (unsigned n = 0; n < 100; n++)
+		cr_expect_eq(dir[1]->inode->ops->lookup(dir[1]->inode, "nothing", &i), -LX_ENOENT);
+	cr_expect_leq(requests(), gofer_i(dir[1]->inode)->plain ? 0 : 100);
+	dentry_put(dir[1]);
+	dentry_put(dir[0]);
+	dcache_shrink(0);
+	cr_expect_eq(gofer_s(root->inode)->listing_size, 0, "listings are given back");
+	finish();
+}
+
 /* A walk gets whole trees at once. */
 Test(gofer, lookups_below)
 {
@@ -547,6 +628,9 @@ Test(gofer, descriptors_are_capped)
 	for (unsigned i = 0; i < 40; i++) {
 		snprintf(name, sizeof(name), "f%u", i);
 		put_file(name, "x");
+	}
+	for (unsigned i = 0; i < 40; i++) {
+		snprintf(name, sizeof(name), "f%u", i);
 		d[i] = must(name);
 		if (i < 10)
 			f[i] = open_entry(d[i], FMODE_READ, 0);

@@ -196,6 +196,8 @@ int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 	struct gofer_inode *gi = gofer_i(dir);
 	int err;
 
+	if (gofer_listing_misses(gi, name))
+		return -LX_ENOENT;
 	if (gi->ahead.misses < UINT16_MAX)
 		gi->ahead.misses++;
 	if (!gi->listing && gi->ahead.misses == LIST_AFTER && dir->size <= LIST_SIZE)

@@ -8,69 +8,6 @@
 #include "syscalls/abi/lx_fcntl.h"
 #include "syscalls/abi/lx_stat.h"
 
-static void listing_put(struct gofer_listing *l)
-{
-	if (!refs_put(&l->refs))
-		return;
-	free(l->off);
-	free(l->data);
-	free(l);
-}
-
-static size_t listing_size(const struct gofer_listing *l)
-{
-	return sizeof(*l) + l->room + l->cap * sizeof(*l->off);
-}
-
-void gofer_listing_drop(struct gofer_inode *gi)
-{
-	if (!gi->listing)
-		return;
-	gofer_s(&gi->i)->listing_size -= listing_size(gi->listing);
-	listing_put(gi->listing);
-	gi->listing = NULL;
-	gi->ahead.at = 0;
-}
-
-static int listing_add(struct gofer_listing *l, const struct gofer_dirent *de)
-{
-	size_t need = sizeof(struct gofer_entry) + de->name.len;
-	struct gofer_entry *e;
-
-	if (l->count == l->cap) {
-		uint32_t cap = l->cap ? l->cap * 2 : 64;
-		uint32_t *off = realloc(l->off, cap * sizeof(*off));
-
-		if (!off)
-			return -LX_ENOMEM;
-		l->off = off;
-		l->cap = cap;
-	}
-	if (l->size + need > l->room) {
-		size_t room = l->room ? l->room * 2 : 2048;
-		uint8_t *data = room > GOFER_LISTING_MAX ? NULL : realloc(l->data, room);
-
-		if (!data)
-			return -LX_ENOMEM;
-		l->data = data;
-		l->room = room;
-	}
-	e = (struct gofer_entry *)(l->data + l->size);
-	e->ino = de->ino;
-	e->type = de->type;
-	e->len = (uint8_t)de->name.len;
-	memcpy(e->name, de->name.p, de->name.len);
-	l->off[l->count++] = (uint32_t)l->size;
-	l->size += need;
-	return 0;
-}
-
-bool gofer_name_ok(struct gofer_str name)
-{
-	return name.len && name.len <= GOFER_NAME_MAX && !strchr(name.p, '/') &&
-	       strcmp(name.p, ".") != 0 && strcmp(name.p, "..") != 0;
-}
-
 /* One batch into l. 1: there is more. */
 static int fetch_batch(struct gofer_inode *gi, struct gofer_listing *l, uint64_t *cookie)
 {
@@ -88,46 +25,20 @@ static int fetch_batch(struct gofer_inode *gi, struct gofer_listing *l, uint64_t
 		gofer_get_dirent(&d, &de);
 		if (d.bad)
 			return -LX_EIO;
-		err = gofer_name_ok(de.name) ? listing_add(l, &de) : 0;
+		err = gofer_name_ok(de.name) ? gofer_listing_add(l, de.name, de.type, de.ino) : 0;
 		if (err)
 			return err;
 	}
 	if (!p.eof && p.count == 0 && p.cookie == *cookie)
 		return -LX_EIO; /* would never end */
 	*cookie = p.cookie;
+	l->exact = p.exact;
 	return !p.eof;
-}
-
-static struct gofer_listing *listing_new(const struct gofer_inode *gi)
-{
-	struct gofer_listing *l = calloc(1, sizeof(*l));
-
-	if (l) {
-		refs_init(&l->refs, "gofer_listing");
-		l->ino_dev = gi->key.dev;
-	}
-	return l;
-}
-
-/* It may be kept for long: give back what it did not need. */
-static void listing_trim(struct gofer_listing *l)
-{
-	uint8_t *data = l->size ? realloc(l->data, l->size) : NULL;
-	uint32_t *off = l->count ? realloc(l->off, l->count * sizeof(*off)) : NULL;
-
-	if (data) {
-		l->data = data;
-		l->room = l->size;
-	}
-	if (off) {
-		l->off = off;
-		l->cap = l->count;
-	}
 }
 
 static int listing_fetch(struct gofer_inode *gi, struct gofer_listing **out)
 {
-	struct gofer_listing *l = listing_new(gi);
+	struct gofer_listing *l = gofer_listing_new(gi);
 	uint64_t cookie = 0;
 	int r;
 
@@ -137,10 +48,10 @@ static int listing_fetch(struct gofer_inode *gi, struct gofer_listing **out)
 		r = fetch_batch(gi, l, &cookie);
 	while (r > 0);
 	if (r < 0) {
-		listing_put(l);
+		gofer_listing_put(l);
 		return r;
 	}
-	listing_trim(l);
+	gofer_listing_trim(l);
 	*out = l;
 	return 0;
 }
@@ -148,7 +59,6 @@ static int listing_fetch(struct gofer_inode *gi, struct gofer_listing **out)
 /* The directory's listing as it is now; one reference. */
 static int listing_get(struct gofer_inode *gi, struct gofer_listing **out)
 {
-	struct gofer_sb *g = gofer_s(&gi->i);
 	int err;
 
 	if (gi->listing) {
@@ -157,40 +67,9 @@ static int listing_get(struct gofer_inode *gi, struct gofer_listing **out)
 		return 0;
 	}
 	err = listing_fetch(gi, out);
-	if (err || g->shared ||
-	    g->listing_size + listing_size(*out) > GOFER_LISTING_CACHE)
-		return err;
-	gi->listing = *out;
-	refs_get(&gi->listing->refs);
-	g->listing_size += listing_size(*out);
-	return 0;
-}
-
-void gofer_listing_take(struct gofer_inode *gi, const struct gofer_listed *r)
-{
-	struct gofer_dec d = { r->entries.p, r->entries.p + r->entries.len, false };
-	struct gofer_sb *g = gofer_s(&gi->i);
-	struct gofer_listing *l;
-	int err = 0;
-
-	if (gi->listing || g->shared || !LX_S_ISDIR(gi->i.mode))
-		return;
-	l = listing_new(gi);
-	if (!l)
-		return;
-	for (uint32_t i = 0; i < r->count && !err; i++) {
-		struct gofer_dirent de;
-
-		gofer_get_dirent(&d, &de);
-		err = d.bad ? -LX_EIO : gofer_name_ok(de.name) ? listing_add(l, &de) : 0;
-	}
-	listing_trim(l);
-	if (err || g->listing_size + listing_size(l) > GOFER_LISTING_CACHE) {
-		listing_put(l);
-		return;
-	}
-	gi->listing = l;
-	g->listing_size += listing_size(l);
+	if (!err && !gofer_s(&gi->i)->shared)
+		gofer_listing_keep(gi, *out);
+	return err;
 }
 
 void gofer_listing_want(struct gofer_inode *gi)
@@ -198,7 +77,7 @@ void gofer_listing_want(struct gofer_inode *gi)
 	struct gofer_listing *l;
 
 	if (listing_get(gi, &l) == 0)
-		listing_put(l);
+		gofer_listing_put(l);
 }
 
 static int gofer_readdir(struct file *f, struct dir_ctx *c)
@@ -210,7 +89,7 @@ static int gofer_readdir(struct file *f, struct dir_ctx *c)
 
 	if (f->pos == 0 && l) {
 		/* Rewound: as of now. */
-		listing_put(l);
+		gofer_listing_put(l);
 		f->priv = l = NULL;
 	}
 	if (!l) {
@@ -234,7 +113,7 @@ static int gofer_readdir(struct file *f, struct dir_ctx *c)
 static void gofer_dir_release(struct file *f)
 {
 	if (f->priv)
-		listing_put(f->priv);
+		gofer_listing_put(f->priv);
 }
 
 static int64_t gofer_dir_seek(struct file *f, int64_t off, int whence)

@@ -65,6 +65,10 @@ struct gofer_listing {
 	struct refs refs;
 	uint32_t count, cap;
 	size_t size, room;	/* bytes of data */
+	size_t holes;		/* … of removed entries */
+	bool exact;		/* what is not in it does not exist */
+	uint32_t *hash;		/* 1 + where in data, by name; NULL: not needed yet */
+	uint32_t nhash, nused;
 	uint32_t *off;		/* where entry i begins in data */
 	uint8_t *data;		/* struct gofer_entry, packed */
 	uint64_t ino_dev;	/* the directory's host device */
@@ -99,6 +103,7 @@ struct gofer_inode {
 	bool stale;		/* I/O went past the cached attributes: ask the host's fd */
 	bool wmapped;		/* a shared writable mapping was made: always stale */
 	bool no_xattr;		/* exclusive: known to have none */
+	bool plain;		/* exclusive: a directory whose names are matched as they are */
 	unsigned appends;	/* long appends under way without the kernel lock … */
 	uint64_t append_end;	/* … and where the last of them will end */
 	uint64_t fresh_at;	/* shared: kernel->ctxt when last looked at */
@@ -263,12 +268,30 @@ void gofer_fd_drop_all(struct gofer_inode *gi);
 int gofer_open(struct inode *i, const struct path *path, uint32_t fmode, uint32_t flags,
 	       struct file **out);
 extern const struct file_ops gofer_file_ops, gofer_dir_ops;
-void gofer_listing_drop(struct gofer_inode *gi);
+
+/* ---- listing.c ---- */
 /* Can this be a name in a directory? */
 bool gofer_name_ok(struct gofer_str name);
-/* Exclusive mode: have the directory's listing kept, as far as there is room. */
-void gofer_listing_want(struct gofer_inode *gi);
-/* What a reply says of a directory's entries is kept, if there is room and it is well formed. */
+/* An empty one for gi, counted; NULL: no memory. */
+struct gofer_listing *gofer_listing_new(const struct gofer_inode *gi);
+void gofer_listing_put(struct gofer_listing *l);
+int gofer_listing_add(struct gofer_listing *l, struct gofer_str name, uint8_t type, uint64_t ino);
+/* It is complete, and may be kept for long: gives back what it did not need. */
+void gofer_listing_trim(struct gofer_listing *l);
+/* The inode keeps it, if there is room. Exclusive mode only, as all that follows. */
+void gofer_listing_keep(struct gofer_inode *gi, struct gofer_listing *l);
+void gofer_listing_drop(struct gofer_inode *gi);
+/* What a reply says of a directory's entries is kept, if it is well formed. */
 void gofer_listing_take(struct gofer_inode *gi, const struct gofer_listed *l);
+/* A directory just made, in one whose names are plain. */
+void gofer_listing_begin(struct gofer_inode *gi);
+/* Is name known not to exist? */
+bool gofer_listing_misses(struct gofer_inode *gi, const char *name);
+/* The host has made or removed name. */
+void gofer_listing_made(struct gofer_inode *gi, const char *name, uint32_t mode, uint64_t ino);
+void gofer_listing_removed(struct gofer_inode *gi, const char *name);
+
+/* dir.c: have the directory's listing fetched and kept, as far as there is room. */
+void gofer_listing_want(struct gofer_inode *gi);
 
 #endif

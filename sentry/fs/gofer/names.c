@@ -10,11 +10,18 @@
 /* Room for the names of one walk: VFS paths are at most PATH_MAX. */
 #define WALK_NAMES_SIZE (LX_PATH_MAX + 8 * GOFER_WALK_MAX)
 
-/* A change in dir: its attributes came with the reply, its listing is not true any more. */
-static void dir_changed(struct inode *dir, const struct gofer_attr *a)
+/* What a request that makes name in dir has come to: err, else the new attributes a of dir, and
+ * of the name's file, which the listing is told of. */
+static int made(struct inode *dir, const char *name, int err, const struct gofer_attr *a,
+		const struct gofer_attr *file)
 {
-	gofer_listing_drop(gofer_i(dir));
+	if (err) {
+		gofer_listing_drop(gofer_i(dir)); /* who knows */
+		return err;
+	}
 	gofer_apply_attr(gofer_i(dir), a);
+	gofer_listing_made(gofer_i(dir), name, file->mode, file->ino);
+	return 0;
 }
 
 /* The events that a new name makes. */
@@ -90,8 +97,12 @@ static int walk_once(struct inode *dir, const char *const *names, unsigned n,
 int gofer_walk(struct inode *dir, const char *const *names, unsigned n, struct inode **out,
 	       unsigned *count)
 {
-	int err = walk_once(dir, names, n, out, count);
+	int err;
 
+	*count = 0;
+	if (gofer_listing_misses(gofer_i(dir), names[0]))
+		return -LX_ENOENT;
+	err = walk_once(dir, names, n, out, count);
 	if (err == -LX_ENFILE && *count == 0) {
 		gofer_relieve(gofer_c(dir));
 		err = walk_once(dir, names, n, out, count);
@@ -221,9 +232,14 @@ static int create(struct inode *dir, const char *name, uint32_t mode, uint32_t u
 	gofer_watch_before(gofer_c(dir));
 	err = gofer_call_create(gofer_c(dir), &q, &p, &fd);
 	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
+	if (flags & GOFER_CREATE_TMPFILE) {
+		if (!err)
+			gofer_apply_attr(gofer_i(dir), &p.dir);
+	} else {
+		err = made(dir, name, err, &p.dir, &p.attr);
+	}
 	if (err)
 		return err;
-	dir_changed(dir, &p.dir);
 	err = gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
 	if (fd >= 0) {
 		if (err)
@@ -272,10 +288,12 @@ int gofer_mkdir(struct inode *dir, const char *name, uint32_t mode, uint32_t uid
 	gofer_watch_before(gofer_c(dir));
 	err = gofer_call_mkdir(gofer_c(dir), &q, &p, NULL);
 	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
-	if (err)
-		return err;
-	dir_changed(dir, &p.dir);
-	return gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
+	err = made(dir, name, err, &p.dir, &p.attr);
+	if (!err)
+		err = gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
+	if (!err && gofer_i(dir)->plain)
+		gofer_listing_begin(gofer_i(*out));
+	return err;
 }
 
 int gofer_mknod(struct inode *dir, const char *name, uint32_t mode, uint32_t rdev, uint32_t uid,
@@ -292,10 +310,8 @@ int gofer_mknod(struct inode *dir, const char *name, uint32_t mode, uint32_t rde
 	gofer_watch_before(gofer_c(dir));
 	err = gofer_call_mknod(gofer_c(dir), &q, &p, NULL);
 	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
-	if (err)
-		return err;
-	dir_changed(dir, &p.dir);
-	return gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
+	err = made(dir, name, err, &p.dir, &p.attr);
+	return err ? err : gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
 }
 
 int gofer_symlink(struct inode *dir, const char *name, const char *target, uint32_t uid,
@@ -311,10 +327,8 @@ int gofer_symlink(struct inode *dir, const char *name, const char *target, uint3
 	gofer_watch_before(gofer_c(dir));
 	err = gofer_call_symlink(gofer_c(dir), &q, &p, NULL);
 	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
-	if (err)
-		return err;
-	dir_changed(dir, &p.dir);
-	return gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
+	err = made(dir, name, err, &p.dir, &p.attr);
+	return err ? err : gofer_inode_get(gofer_s(dir), p.node, &p.attr, out);
 }
 
 int gofer_link(struct inode *dir, const char *name, struct inode *target)
@@ -328,11 +342,10 @@ int gofer_link(struct inode *dir, const char *name, struct inode *target)
 	gofer_watch_before(gofer_c(dir));
 	err = gofer_call_link(gofer_c(dir), &q, &p, NULL);
 	gofer_watch_after(gofer_c(dir), MAKES, name, NULL);
-	if (err)
-		return err;
-	dir_changed(dir, &p.dir);
-	gofer_apply_attr(gofer_i(target), &p.attr);
-	return 0;
+	err = made(dir, name, err, &p.dir, &p.attr);
+	if (!err)
+		gofer_apply_attr(gofer_i(target), &p.attr);
+	return err;
 }
 
 /* ---- removing and renaming ---- */
@@ -351,9 +364,12 @@ static int remove_name(struct inode *dir, const char *name, struct inode *victim
 	err = gofer_call_unlink(gofer_c(dir), &q, &p, NULL);
 	gofer_watch_after(gofer_c(dir), LX_IN_DELETE | LX_IN_ATTRIB | LX_IN_DELETE_SELF, name,
 			  NULL);
-	if (err)
+	if (err) {
+		gofer_listing_drop(gofer_i(dir));
 		return err;
-	dir_changed(dir, &p.dir);
+	}
+	gofer_apply_attr(gofer_i(dir), &p.dir);
+	gofer_listing_removed(gofer_i(dir), name);
 	if (p.has_attr)
 		gofer_apply_attr(gofer_i(victim), &p.attr);
 	return 0;
@@ -367,6 +383,22 @@ int gofer_unlink(struct inode *dir, const char *name, struct inode *victim)
 int gofer_rmdir(struct inode *dir, const char *name, struct inode *victim)
 {
 	return remove_name(dir, name, victim, true);
+}
+
+/* Both listings after a rename, if it has succeeded. */
+static void renamed(struct inode *odir, const char *oname, struct inode *src, struct inode *ndir,
+		    const char *nname, struct inode *dst, uint32_t flags)
+{
+	/* src == dst: it has done nothing. */
+	if ((flags & ~LX_RENAME_NOREPLACE) || src == dst) {
+		gofer_listing_drop(gofer_i(odir));
+		gofer_listing_drop(gofer_i(ndir));
+		return;
+	}
+	gofer_listing_removed(gofer_i(odir), oname);
+	if (dst)
+		gofer_listing_removed(gofer_i(ndir), nname);
+	gofer_listing_made(gofer_i(ndir), nname, src->mode, gofer_i(src)->key.ino);
 }
 
 int gofer_rename(struct inode *odir, const char *oname, struct inode *src, struct inode *ndir,
@@ -388,10 +420,14 @@ int gofer_rename(struct inode *odir, const char *oname, struct inode *src, struc
 			  LX_IN_MOVED_FROM | LX_IN_MOVED_TO | LX_IN_MOVE_SELF | LX_IN_ATTRIB |
 				  LX_IN_DELETE_SELF | LX_IN_CREATE,
 			  oname, nname);
-	if (err)
+	if (err) {
+		gofer_listing_drop(gofer_i(odir));
+		gofer_listing_drop(gofer_i(ndir));
 		return err;
-	dir_changed(odir, &p.odir);
-	dir_changed(ndir, &p.ndir);
+	}
+	gofer_apply_attr(gofer_i(odir), &p.odir);
+	gofer_apply_attr(gofer_i(ndir), &p.ndir);
+	renamed(odir, oname, src, ndir, nname, dst, flags);
 	if (p.has_src)
 		gofer_apply_attr(gofer_i(src), &p.src);
 	if (dst && p.has_dst)
