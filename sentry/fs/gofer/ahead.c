@@ -21,7 +21,7 @@ static unsigned batch_size(const struct gofer_inode *gi)
 {
 	unsigned n = gi->ahead.misses < 2 ? 0 : 2u << (gi->ahead.misses < 6 ? gi->ahead.misses : 6);
 
-	if (gi->ahead.walked && !gi->ahead.others && n < WALKED_BATCH)
+	if (gi->ahead.walked && n < WALKED_BATCH)
 		n = WALKED_BATCH;
 	return n < LOOKUPS_MAX ? n : LOOKUPS_MAX;
 }
@@ -60,6 +60,7 @@ static unsigned choose(struct gofer_inode *gi, const char *name, const struct lo
 struct made {
 	struct dentry *d[GOFER_WALK_MAX + GOFER_BELOW_MAX];
 	unsigned n;
+	bool all;	/* not only directories come from below */
 };
 
 static void take_listed(const struct made *made, uint32_t index, const struct gofer_listed *l)
@@ -69,6 +70,7 @@ static void take_listed(const struct made *made, uint32_t index, const struct go
 	if (!i)
 		return;
 	gofer_i(i)->ahead.walked = true;
+	gofer_i(i)->ahead.others |= made->all;
 	gofer_listing_take(gofer_i(i), l);
 }
 
@@ -116,11 +118,11 @@ static void take_ahead(struct gofer_sb *g, struct gofer_dec *d, struct made *mad
 
 /* The reply's records into the cache: the first is *out's as well, the others are also[]'s. */
 static int take_found(struct gofer_sb *g, const struct gofer_lookups_rep *p, struct inode **out,
-		      struct lookup_more *m, const char *name,
+		      struct lookup_more *m, const char *name, bool all,
 		      const struct gofer_entry *const *also, unsigned nalso)
 {
 	struct gofer_dec d = { p->entries.p, p->entries.p + p->entries.len, false };
-	struct made made = { .n = 0 };
+	struct made made = { .n = 0, .all = all };
 	int err = p->err;
 
 	*out = NULL;
@@ -168,22 +170,26 @@ static int lookup_many(struct inode *dir, const char *name, struct inode **out,
 	const struct gofer_entry *also[LOOKUPS_MAX];
 	struct gofer_enc e = { buf, buf + sizeof(buf), false };
 	struct gofer_inode *gi = gofer_i(dir);
-	struct gofer_lookups_req q = { .dir = gi->node, .list = !gi->ahead.others };
+	struct gofer_lookups_req q = {
+		.dir = gi->node,
+		.list = !gi->ahead.others || gi->ahead.walked || gi->ahead.descends,
+		.below = gi->ahead.walked || gi->ahead.descends ? WALKED_BELOW : FIRST_BELOW,
+		.below_all = gi->ahead.others,
+	};
 	struct gofer_lookups_rep p;
 	unsigned n;
 	int err;
 
 	gofer_put_name(&e, &(struct gofer_name){ gofer_str(name) });
 	n = choose(gi, name, m, &e, also);
-	if (!n && gi->ahead.others)
+	if (!n && !q.list)
 		return gofer_lookup(dir, name, out);
 	q.count = n + 1;
-	q.below = gi->ahead.walked ? WALKED_BELOW : FIRST_BELOW;
 	q.names = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
 	err = gofer_call_lookups(gofer_c(dir), &q, &p, NULL);
 	if (err)
 		return err;
-	err = take_found(gofer_s(dir), &p, out, m, name, also, n);
+	err = take_found(gofer_s(dir), &p, out, m, name, q.below_all, also, n);
 	if (err != -LX_EMFILE && err != -LX_ENFILE)
 		return err == -LX_EAGAIN ? -LX_EBUSY : err;
 	gofer_relieve(gofer_c(dir));
@@ -193,6 +199,7 @@ static int lookup_many(struct inode *dir, const char *name, struct inode **out,
 int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		       struct lookup_more *m)
 {
+	const struct dentry *up = m->parent->parent;
 	struct gofer_inode *gi = gofer_i(dir);
 	int err;
 
@@ -200,6 +207,9 @@ int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		return -LX_ENOENT;
 	if (gi->ahead.misses < UINT16_MAX)
 		gi->ahead.misses++;
+	/* Whoever looks into one directory of its parent may do so with the others. */
+	if (up && up->inode && gofer_owns(up->inode))
+		gofer_i(up->inode)->ahead.descends = true;
 	if (!gi->listing && gi->ahead.misses == LIST_AFTER && dir->size <= LIST_SIZE)
 		gofer_listing_want(gi);
 	err = gi->listing && batch_size(gi) ? lookup_many(dir, name, out, m)
