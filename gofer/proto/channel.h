@@ -13,8 +13,8 @@
  *   is its own again.
  *
  * Both sides poll for a short while only, and only where that does not take the CPU from the
- * other one: the client not on the gofer's own CPU, the gofer only while requests come thick
- * and nobody else wants to run. */
+ * other one: the client not on the gofer's own CPU, the gofer only while requests come thick,
+ * and it gives way between looks. */
 #ifndef GOFER_PROTO_CHANNEL_H
 #define GOFER_PROTO_CHANNEL_H
 

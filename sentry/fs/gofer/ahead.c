@@ -14,6 +14,7 @@
 #define WALKED_BATCH 24
 #define FIRST_BELOW 32		/* entries from below them: so far it is a guess … */
 #define WALKED_BELOW 128	/* … and here somebody walks */
+#define NEAR 64			/* entries from where the last batch ended */
 #define LOOK_AT 1024		/* entries passed over for one batch … */
 #define LOOK_UP 128		/* … and looked up in the cache */
 
@@ -196,6 +197,27 @@ static int lookup_many(struct inode *dir, const char *name, struct inode **out,
 	return gofer_lookup(dir, name, out);
 }
 
+/* Before a miss of name in a directory with a listing. Is it worth bringing others along? */
+static bool prepare(struct gofer_inode *gi, const char *name)
+{
+	uint32_t from = gi->ahead.at;
+	uint8_t type = LX_DT_UNKNOWN;
+	int64_t at = gofer_listing_find(gi, name, &type);
+
+	if (at < 0)
+		return batch_size(gi) > 0;
+	if (!gi->ahead.others && type != LX_DT_DIR && type != LX_DT_UNKNOWN) {
+		gi->ahead.others = true;
+		gi->ahead.at = 0;
+	}
+	if (gi->listing->count <= dcache_limit() / 2)
+		return batch_size(gi) > 0;
+	/* Not all of them can be kept: only for those who go by the listing's order. */
+	gi->ahead.at = (uint32_t)at + 1 < gi->listing->count ? (uint32_t)at + 1 : 0;
+	return (uint64_t)at + NEAR >= from && (uint64_t)at <= (uint64_t)from + NEAR &&
+	       batch_size(gi) > 0;
+}
+
 int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		       struct lookup_more *m)
 {
@@ -212,7 +234,7 @@ int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		gofer_i(up->inode)->ahead.descends = true;
 	if (!gi->listing && gi->ahead.misses == LIST_AFTER && dir->size <= LIST_SIZE)
 		gofer_listing_want(gi);
-	err = gi->listing && batch_size(gi) ? lookup_many(dir, name, out, m)
+	err = gi->listing && prepare(gi, name) ? lookup_many(dir, name, out, m)
 					    : gofer_lookup(dir, name, out);
 	if (!err && !gi->ahead.others && !LX_S_ISDIR((*out)->mode)) {
 		gi->ahead.others = true;

@@ -288,6 +288,8 @@ void gofer_listing_take(struct gofer_inode *gi, const struct gofer_listed *l);
 void gofer_listing_begin(struct gofer_inode *gi);
 /* Is name known not to exist? */
 bool gofer_listing_misses(struct gofer_inode *gi, const char *name);
+/* Where name is in the listing, which there must be, and its type; -1: it is not. */
+int64_t gofer_listing_find(struct gofer_inode *gi, const char *name, uint8_t *type);
 /* The host has made or removed name. */
 void gofer_listing_made(struct gofer_inode *gi, const char *name, uint32_t mode, uint64_t ino);
 void gofer_listing_removed(struct gofer_inode *gi, const char *name);

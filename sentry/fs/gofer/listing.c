@@ -255,6 +255,35 @@ bool gofer_listing_misses(struct gofer_inode *gi, const char *name)
 	return at == -1;
 }
 
+/* The place of data + at in l->off, which is ascending. */
+static uint32_t index_of(const struct gofer_listing *l, uint32_t at)
+{
+	uint32_t lo = 0, hi = l->count;
+
+	while (lo < hi) {
+		uint32_t mid = lo + (hi - lo) / 2;
+
+		if (l->off[mid] < at)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+int64_t gofer_listing_find(struct gofer_inode *gi, const char *name, uint8_t *type)
+{
+	struct gofer_listing *l = gi->listing;
+	size_t before = listing_size(l);
+	int64_t at = find(l, name, (uint32_t)strlen(name));
+
+	gofer_s(&gi->i)->listing_size += listing_size(l) - before;
+	if (at < 0)
+		return -1;
+	*type = entry_at(l, (uint32_t)at)->type;
+	return index_of(l, (uint32_t)at);
+}
+
 /* ---- changing it ---- */
 
 static struct gofer_listing *copy_of(const struct gofer_inode *gi, const struct gofer_listing *l)
@@ -317,22 +346,6 @@ void gofer_listing_made(struct gofer_inode *gi, const char *name, uint32_t mode,
 	if (ok && l->hash)
 		hash_put(l, l->off[l->count - 1]);
 	changed(gi, before, ok);
-}
-
-/* The place of data + at in l->off, which is ascending. */
-static uint32_t index_of(const struct gofer_listing *l, uint32_t at)
-{
-	uint32_t lo = 0, hi = l->count;
-
-	while (lo < hi) {
-		uint32_t mid = lo + (hi - lo) / 2;
-
-		if (l->off[mid] < at)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
 }
 
 void gofer_listing_removed(struct gofer_inode *gi, const char *name)
