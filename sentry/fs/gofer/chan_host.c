@@ -100,6 +100,7 @@ static bool poll_answer(const struct gofer_chan_client *h)
 				return true;
 			gofer_chan_relax();
 		}
+		sched_yield(); /* perhaps to the gofer */
 	} while (ktime_mono() - start < POLL_NS);
 	return false;
 }
