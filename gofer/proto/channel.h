@@ -35,7 +35,7 @@ struct gofer_chan {
 	_Alignas(64) uint32_t rep;
 	uint32_t rep_len;
 	uint32_t rep_fd;
-	uint32_t cpu;		/* where it polls */
+	uint32_t polls;		/* there are CPUs for polling, for the other side, too */
 	_Alignas(64) uint32_t state; /* GOFER_CHAN_*; a client that rings makes it AWAKE */
 	_Alignas(64) uint8_t req_data[GOFER_MSG_MAX];
 	_Alignas(64) uint8_t rep_data[GOFER_MSG_MAX];

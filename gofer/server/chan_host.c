@@ -53,6 +53,7 @@ int chan_init(struct server *s, bool poll)
 	}
 	c->never_poll = !poll || sched_getaffinity(0, sizeof(cpus), &cpus) < 0 ||
 			CPU_COUNT(&cpus) < 2;
+	gofer_chan_store(&c->mem->polls, !c->never_poll);
 	return 0;
 }
 
@@ -106,7 +107,6 @@ bool chan_poll(struct server *s)
 	if (c->never_poll || !c->eager)
 		return false;
 	start = now_ns();
-	gofer_chan_store(&c->mem->cpu, (uint32_t)sched_getcpu());
 	do {
 		for (int i = 0; i < 8; i++) {
 			if (has_request(c))

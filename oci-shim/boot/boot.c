@@ -71,7 +71,6 @@ static void close_inherited(const struct launch *l, int proxy, int gofer, int re
 
 static void make_platform(struct boot_state *b)
 {
-	const struct spec_resources *res = &b->l->spec->res;
 	struct plat_config cfg = { .backend = b->l->o->platform, .ops = &task_plat_ops };
 	struct oerr e = { 0 };
 	char why[256] = "";
@@ -79,9 +78,7 @@ static void make_platform(struct boot_state *b)
 
 	syscall_direct_set(cfg.direct, PLAT_DIRECT_BITS);
 	syscall_fast_kinds(cfg.fast_kind, PLAT_DIRECT_BITS);
-	/* Polling for each other costs the CPU time of two. */
-	cfg.fast = res->cpu_quota <= 0 ||
-		   (uint64_t)res->cpu_quota >= 2 * (res->cpu_period ? res->cpu_period : 100000);
+	cfg.fast = spec_two_cpus(&b->l->spec->res);
 	r = plat_new(&cfg, &b->plat);
 
 	if (r == 0)

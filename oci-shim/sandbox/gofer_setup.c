@@ -249,14 +249,6 @@ static int setup(const struct launch *l, struct export_set *x, int *fds_dir, str
 	return caps_reduce(GOFER_CAPS, e);
 }
 
-/* Is there CPU time for a gofer that polls, beside the guest's and the sentry's? */
-static bool two_cpus(const struct spec_resources *r)
-{
-	uint64_t period = r->cpu_period ? r->cpu_period : 100000;
-
-	return r->cpu_quota <= 0 || (uint64_t)r->cpu_quota >= 2 * period;
-}
-
 /* While we still may. */
 static void raise_nofile(void)
 {
@@ -291,7 +283,7 @@ void gofer_main(const struct launch *l, int sock, int report)
 	/* After the last change of credentials, which would clear it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	close(report);
-	r = gofer_serve(sock, fds_dir, two_cpus(&l->spec->res), x.exports, x.n);
+	r = gofer_serve(sock, fds_dir, spec_two_cpus(&l->spec->res), x.exports, x.n);
 	log_error("gofer: %s", strerror(-r));
 	_exit(1);
 }

@@ -110,6 +110,14 @@ struct spec_resources {
 	unsigned nunified;
 };
 
+/* Is there CPU time for processes that poll for each other? */
+static inline bool spec_two_cpus(const struct spec_resources *r)
+{
+	uint64_t period = r->cpu_period ? r->cpu_period : 100000;
+
+	return r->cpu_quota <= 0 || (uint64_t)r->cpu_quota >= 2 * period;
+}
+
 struct oci_spec {
 	struct json_object *json; /* owns the strings; NULL for a spec made by hand */
 	char *text;		/* spec_load(): the file's contents, for the private copy */

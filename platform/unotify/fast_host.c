@@ -42,8 +42,8 @@
 #define PREEMPTED_NS 300000U  /* somebody else wanted this CPU */
 #define DENSE_NS 30000U	      /* calls that come within this … */
 #define DENSE_CALLS 6U	      /* … so many times make it worth while to poll */
-#define WORTH_IT 24U	      /* calls of one watch; else it is left for a time */
-#define QUIET_MIN_NS 2000000U
+#define WORTH_IT 8U	      /* calls of one watch; else it is left for a time */
+#define QUIET_MIN_NS 500000U
 #define QUIET_MAX_NS 500000000U
 
 struct fast {
@@ -111,6 +111,14 @@ static void move_apart(struct listener *l)
 		return;
 	CPU_CLR(cpu, &others);
 	sched_setaffinity(0, sizeof(others), &others);
+}
+
+/* Before it is answered: its next call may come at once. */
+static void prepare(struct listener *l, struct plat_thread *th)
+{
+	l->fast->polling = true;
+	move_apart(l);
+	__atomic_store_n(&fast_of(th)->armed, 1, __ATOMIC_SEQ_CST);
 }
 
 static void come_back(struct listener *l)
@@ -360,12 +368,8 @@ void fast_note_call(struct listener *l, struct plat_thread *th, const struct sec
 			f->hot = th;
 			thread_get(th);
 		}
-		/* Before it is answered: its next call may come at once. */
-		f->polling = worth_polling(l);
-		if (f->polling)
-			move_apart(l);
-		if (f->polling)
-			__atomic_store_n(&fast_of(th)->armed, 1, __ATOMIC_SEQ_CST);
+		if (worth_polling(l))
+			prepare(l, th);
 		return;
 	}
 	if (f->hot) {
@@ -564,6 +568,8 @@ bool fast_wait_arrives(struct listener *l, struct plat_thread *th, const struct 
 	if (!owed)
 		claim(th, TH_FAST, TH_CALL);
 	mutex_unlock(&u->mu);
+	if (owed && !gone && l->fast->hot == th && fast_allowed(u))
+		prepare(l, th); /* it slept only because the call took long */
 	if (gone)
 		unotify_thread_exit(th);
 	else if (owed)

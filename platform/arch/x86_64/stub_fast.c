@@ -18,7 +18,7 @@
  * others between them, and until it sleeps. */
 #define LOOKS_POSTED 400
 #define LOOKS_BUSY 300
-#define LOOKS_YIELDING 200
+#define LOOKS_YIELDING 3000
 
 /* Hidden, or the linker makes link-time addresses of them. */
 #pragma GCC visibility push(hidden)

@@ -9,13 +9,13 @@
 #include "gofer/proto/channel.h"
 #include "sentry/fs/gofer/gofer_impl.h"
 
-#define POLL_NS 60000 /* polls this long for an answer before it sleeps */
+#define POLL_NS 400000 /* polls this long for an answer before it sleeps */
+#define POLL_LITTLE_NS 20000 /* … where there is no CPU for that */
 #define SEALS (F_SEAL_SHRINK | F_SEAL_GROW)
 
 struct gofer_chan_client {
 	struct gofer_chan *mem;
 	uint32_t seq;	/* of the last request */
-	bool rung;	/* the gofer was asleep when it was posted */
 };
 
 /* A gofer could give us something that shrinks while we read it (SIGBUS). */
@@ -73,8 +73,7 @@ int gofer_chan_post(struct gofer_chan_client *h, int sock, const void *msg, size
 	gofer_chan_store(&m->req_cpu, (uint32_t)sched_getcpu());
 	h->seq += h->seq == UINT32_MAX ? 2 : 1; /* never 0 */
 	gofer_chan_store(&m->req, h->seq);
-	h->rung = gofer_chan_swap(&m->state, GOFER_CHAN_AWAKE) == GOFER_CHAN_ASLEEP;
-	if (h->rung)
+	if (gofer_chan_swap(&m->state, GOFER_CHAN_AWAKE) == GOFER_CHAN_ASLEEP)
 		r = gofer_host_send(sock, "", 1, -1);
 	return r < 0 ? (int)r : 0;
 }
@@ -84,15 +83,14 @@ static bool answered(const struct gofer_chan_client *h)
 	return gofer_chan_load(&h->mem->rep) == h->seq;
 }
 
-/* Wait for the answer without sleeping, unless the gofer needs our CPU for it. */
+/* Wait for the answer without sleeping; the gofer, if it needs our CPU for it, gets it. */
 static bool poll_answer(const struct gofer_chan_client *h)
 {
-	uint64_t start;
+	uint64_t start, most;
 
 	if (answered(h))
 		return true;
-	if (h->rung || gofer_chan_load(&h->mem->cpu) == (uint32_t)sched_getcpu())
-		return false;
+	most = gofer_chan_load(&h->mem->polls) ? POLL_NS : POLL_LITTLE_NS;
 	start = ktime_mono();
 	do {
 		for (int i = 0; i < 16; i++) {
@@ -101,7 +99,7 @@ static bool poll_answer(const struct gofer_chan_client *h)
 			gofer_chan_relax();
 		}
 		sched_yield(); /* perhaps to the gofer */
-	} while (ktime_mono() - start < POLL_NS);
+	} while (ktime_mono() - start < most);
 	return false;
 }
 
