@@ -68,15 +68,15 @@ Test(sites, borders)
 		cr_assert(!site_recognize(code, sizeof(code), BASE, BASE + at, 0, &s));
 }
 
-/* Any branch into the middle keeps a site as it is; one to its beginning or its end does
- * not. */
+/* A branch to the call in the middle keeps a site as it is; one to its beginning or its end
+ * does not, nor what cannot be one because no instruction is there. */
 Test(sites, branches)
 {
 	for (int to = -3; to <= 12; to++) {
 		for (int kind = 0; kind < 4; kind++) {
 			struct fast_site s;
 			int32_t rel = to + 100 - 60;
-			bool inside = to > 0 && to < 7;
+			bool inside = to == 5;
 
 			blank();
 			put(100, MOV, 7);
@@ -103,6 +103,20 @@ Test(sites, branches)
 			cr_assert_eq(site_recognize(code, sizeof(code), BASE, BASE + 107, 0x106, &s),
 				     !inside, "kind %d to %d", kind, to);
 		}
+	}
+}
+
+Test(sites, branches_to_the_comparison)
+{
+	for (int to = 0; to <= 10; to++) {
+		struct fast_site s;
+
+		blank();
+		put(100, XOR, 10);
+		code[60] = 0xeb;
+		code[61] = (uint8_t)(to + 40 - 2);
+		cr_assert_eq(site_recognize(code, sizeof(code), BASE, BASE + 104, 0, &s),
+			     to != 2 && to != 4, "to %d", to);
 	}
 }
 

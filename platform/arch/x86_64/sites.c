@@ -21,10 +21,13 @@ unsigned site_size(const struct fast_site *s)
 	return s->tail ? XOR_BYTES : MOV_BYTES;
 }
 
-/* Does any branch near by go into the middle? Bytes that only look like one count, too: then
- * the site is left alone. */
-static bool entered_within(const uint8_t *code, size_t len, uint64_t base, uint64_t lo, uint64_t hi)
+/* Does any branch near by go to an instruction in the middle, the call or the comparison?
+ * Bytes that only look like such a branch count, too: then the site is left alone. */
+static bool entered_within(const uint8_t *code, size_t len, uint64_t base, const struct fast_site *s)
 {
+	const uint64_t call = s->after - (s->tail ? 2 + SITE_TAIL_BYTES : 2);
+	const uint64_t compare = s->tail ? s->after - SITE_TAIL_BYTES : call;
+
 	for (size_t i = 0; i + 6 <= len; i++) {
 		uint64_t to[2] = { 0, 0 };
 		int32_t rel;
@@ -40,7 +43,7 @@ static bool entered_within(const uint8_t *code, size_t len, uint64_t base, uint6
 			to[1] = base + i + 6 + (uint64_t)(int64_t)rel;
 		}
 		for (unsigned k = 0; k < 2; k++)
-			if (to[k] > lo && to[k] < hi)
+			if (to[k] == call || to[k] == compare)
 				return true;
 	}
 	return false;
@@ -64,7 +67,7 @@ bool site_recognize(const uint8_t *code, size_t len, uint64_t base, uint64_t ret
 		out->tail = true;
 		out->after = ret + SITE_TAIL_BYTES;
 	}
-	return !entered_within(code, len, base, out->after - site_size(out), out->after);
+	return !entered_within(code, len, base, out);
 }
 
 static void put32(uint8_t *p, uint64_t v)
