@@ -17,7 +17,7 @@ struct stub_site;
 struct fast_site {
 	uint64_t after;
 	uint64_t via;	/* the address of what the jump goes through */
-	uint32_t nr;	/* the call's number, part of the site */
+	uint8_t lead[5]; /* the instruction that is done before the call */
 	bool tail;
 };
 

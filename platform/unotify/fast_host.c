@@ -220,8 +220,8 @@ static int site_make(struct unotify *u, struct fast *f, const struct fast_site *
 	unsigned n = atomic_load(&f->nsites);
 
 	for (unsigned i = 0; i < n; i++)
-		if (f->site[i].after == how->after && f->site[i].nr == how->nr &&
-		    f->site[i].tail == how->tail)
+		if (f->site[i].after == how->after && f->site[i].tail == how->tail &&
+		    !memcmp(f->site[i].lead, how->lead, sizeof(how->lead)))
 			return (int)i;
 	if (n == STUB_SITES || (how->tail && f->nxor == STUB_XOR_SITES) ||
 	    !table_make(f, u->fast_entry))

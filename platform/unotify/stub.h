@@ -87,6 +87,7 @@ enum stub_fast_state {
 #define STUB_KIND_PATH0 1u /* a string at argument 0 */
 #define STUB_KIND_PATH1 2u
 #define STUB_KIND_BUF1 3u  /* argument 2 bytes at argument 1 */
+#define STUB_KIND_DIRECT 0x40u /* a direct call: the others are never fast */
 #define STUB_KIND_SMALL 0x80u /* not from STUB_FAST_BIG bytes on, in argument 2 */
 #define STUB_FAST_BIG 0x40000u
 #define STUB_KINDS 512u
@@ -123,7 +124,7 @@ struct stub_fast {
 #define STUB_XOR_SITES 32U
 struct stub_site {
 	uint64_t entry;	  /* the address of code */
-	uint8_t code[24]; /* mov $nr,%eax; lea slow(%rip),%rcx; jmp *stub_fast */
+	uint8_t code[24]; /* what is done before the call; lea slow(%rip),%rcx; jmp *stub_fast */
 	uint8_t slow[8];  /* syscall; jmp *ret */
 	uint64_t ret;	  /* where the call returns to: the site, or: */
 	uint8_t tail[16]; /* cmp $-4096,%rax; jmp *after */

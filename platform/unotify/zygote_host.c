@@ -188,6 +188,9 @@ static void place_image(struct unotify *u, unsigned filter_flags, int sock, int 
 	cf->oom_len = (uint16_t)strlen(oom);
 	memcpy(cf->oom, oom, cf->oom_len);
 	memcpy(cf->fast_kind, u->cfg.fast_kind, sizeof(cf->fast_kind));
+	for (unsigned nr = 0; nr < STUB_KINDS; nr++)
+		if (u->cfg.direct[nr / 64] >> (nr % 64) & 1)
+			cf->fast_kind[nr] |= STUB_KIND_DIRECT;
 	cf->filter_flags = filter_flags;
 	cf->filter_len = (uint16_t)stub_filter(u->region, STUB_CODE_SIZE, u->cfg.direct, cf->filter);
 	cf->filter_ptr = u->region + STUB_CONFIG_OFF + offsetof(struct stub_config, filter);

@@ -61,6 +61,37 @@ CASE(results_stay_right, "stat,lstat,fstat,lseek,getppid")
 	}
 }
 
+/* One site for calls of all kinds. */
+CASE(calls_by_number, "getppid,gettid,clone,fork,mmap,munmap,sigaltstack,wait4")
+{
+	for (int i = 0; i < 300; i++) {
+		pid_t child;
+		long p;
+		int status;
+
+		for (int k = 0; k < 20; k++) {
+			CHECK_EQ(syscall(SYS_getppid), getppid());
+			CHECK_EQ(syscall(SYS_gettid), getpid());
+			CHECK_ERR(syscall(SYS_lseek, -1, 0, 0), EBADF);
+			CHECK_ERR(syscall(100000), ENOSYS);
+			CHECK_ERR(syscall(-1L), ENOSYS);
+			CHECK_EQ(syscall(SYS_getppid | 1UL << 32), getppid());
+		}
+		p = syscall(SYS_mmap, 0L, 4096L, 3L, 0x22L, -1L, 0L);
+		CHECK(p > 0);
+		*(volatile char *)p = 1;
+		CHECK_EQ(syscall(SYS_munmap, p, 4096L), 0);
+		if (i % 10)
+			continue;
+		child = (pid_t)syscall(SYS_fork);
+		if (child == 0)
+			syscall(SYS_exit_group, syscall(SYS_getpid) == syscall(SYS_getppid));
+		CHECK(child > 0);
+		CHECK_EQ(syscall(SYS_wait4, child, &status, 0, NULL), child);
+		CHECK_EQ(status, 0);
+	}
+}
+
 CASE(bad_pointers, "stat,access,open")
 {
 	char *none = edge(PROT_NONE), *ro = edge(PROT_READ);

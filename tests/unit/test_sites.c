@@ -22,6 +22,7 @@ static void blank(void)
 }
 
 #define MOV "\xb8\x06\x01\0\0\x0f\x05"
+#define ANY "\x4c\x8b\x4c\x24\x08\x0f\x05"
 #define XOR "\x31\xc0\x0f\x05\x48\x3d\0\xf0\xff\xff"
 
 Test(sites, known_forms)
@@ -32,9 +33,15 @@ Test(sites, known_forms)
 	blank();
 	at = put(100, MOV, 7);
 	cr_assert(site_recognize(code, sizeof(code), BASE, at + 7, 0x106, &s));
-	cr_assert(!s.tail && s.after == at + 7 && s.nr == 0x106 && site_size(&s) == 7);
+	cr_assert(!s.tail && s.after == at + 7 && !memcmp(s.lead, MOV, 5) && site_size(&s) == 7);
 	/* Not with the number of another call. */
 	cr_assert(!site_recognize(code, sizeof(code), BASE, at + 7, 0x107, &s));
+	/* Of any number: it is in a register. */
+	at = put(150, ANY, 7);
+	cr_assert(site_recognize(code, sizeof(code), BASE, at + 7, 0x106, &s));
+	cr_assert(!s.tail && !memcmp(s.lead, ANY, 5));
+	code[150 + 4]++;
+	cr_assert(!site_recognize(code, sizeof(code), BASE, at + 7, 0x106, &s));
 	at = put(200, XOR, 10);
 	cr_assert(site_recognize(code, sizeof(code), BASE, at + 4, 0, &s));
 	cr_assert(s.tail && s.after == at + 10 && site_size(&s) == 10);
@@ -123,7 +130,7 @@ Test(sites, branches_to_the_comparison)
 /* Where the processor finds no instruction in a rewritten site, and what that means. */
 Test(sites, places)
 {
-	struct fast_site mov = { .after = 1007, .via = 0x60788, .nr = 0x106 };
+	struct fast_site mov = { .after = 1007, .via = 0x60788 };
 	struct fast_site tail = { .after = 1010, .via = 0x60610, .tail = true };
 	uint64_t jump = site_jump(&mov);
 	const uint8_t *b = (const uint8_t *)&jump;

@@ -1,11 +1,12 @@
 /* Call sites of x86-64.
  *
  *   b8 nr nr nr nr  0f 05                   mov $nr,%eax; syscall
+ *   4c 8b 4c 24 08  0f 05                   mov 8(%rsp),%r9; syscall (in syscall(3))
  *   31 c0  0f 05  48 3d 00 f0 ff ff         xor %eax,%eax; syscall; cmp $-4096,%rax
  *
- * The first 7 bytes of either become ff 24 25 a0 a1 a2 a3, jmp *address. With a2 = 06 the
- * first one's hidden call instruction begins with 06, which is no instruction; with a1 = 06
- * the second's comparison does. Who comes to the second's call instruction gets 25 a0 a1 a2
+ * The first 7 bytes become ff 24 25 a0 a1 a2 a3, jmp *address. With a2 = 06 the call
+ * instruction hidden in the first two begins with 06, which is no instruction; with a1 = 06
+ * the third one's comparison does. Who comes to the third one's call instruction gets 25 a0 a1 a2
  * a3, and $…,%eax (which is 0: the number of read), and then f0 ff, which is none. */
 #include "platform/arch/sites.h"
 
@@ -13,6 +14,7 @@
 
 #include "platform/unotify/stub.h"
 
+#define LEAD_BYTES 5U
 #define MOV_BYTES 7U
 #define XOR_BYTES 10U
 
@@ -53,14 +55,16 @@ bool site_recognize(const uint8_t *code, size_t len, uint64_t base, uint64_t ret
 		    struct fast_site *out)
 {
 	size_t at = ret - base;
-	uint32_t imm;
+	uint8_t mov[LEAD_BYTES] = { 0xb8, (uint8_t)nr, (uint8_t)(nr >> 8), (uint8_t)(nr >> 16),
+				    (uint8_t)(nr >> 24) };
 
-	*out = (struct fast_site){ .nr = nr, .after = ret };
+	*out = (struct fast_site){ .after = ret };
+	memcpy(out->lead, mov, sizeof(mov));
 	if (ret < base || at < 4 || at > len || len - at < SITE_TAIL_BYTES)
 		return false;
-	if (at >= MOV_BYTES)
-		memcpy(&imm, code + at - 6, 4);
-	if (at < MOV_BYTES || code[at - 7] != 0xb8 || imm != nr ||
+	if (at >= MOV_BYTES && !memcmp(code + at - MOV_BYTES, "\x4c\x8b\x4c\x24\x08", LEAD_BYTES))
+		memcpy(out->lead, code + at - MOV_BYTES, LEAD_BYTES);
+	if (at < MOV_BYTES || memcmp(code + at - MOV_BYTES, out->lead, LEAD_BYTES) ||
 	    memcmp(code + at - 2, "\x0f\x05", 2)) {
 		if (nr != 0 || memcmp(code + at - 4, "\x31\xc0\x0f\x05\x48\x3d\0\xf0\xff\xff", 10))
 			return false;
@@ -81,8 +85,7 @@ void site_fill(struct stub_site *s, uint64_t at, const struct fast_site *how)
 {
 	s->entry = at + offsetof(struct stub_site, code);
 	memset(s->code, 0xcc, sizeof(s->code));
-	s->code[0] = 0xb8; /* mov $nr,%eax */
-	put32(s->code + 1, how->nr);
+	memcpy(s->code, how->lead, LEAD_BYTES);
 	memcpy(s->code + 5, "\x48\x8d\x0d", 3); /* lea slow(%rip),%rcx */
 	put32(s->code + 8, sizeof(s->code) - 12);
 	memcpy(s->code + 12, "\xff\x25", 2); /* jmp *stub_fast(%rip) */

@@ -123,9 +123,10 @@ FAST static int bring(struct stub_fast *f, char *in)
 	long n;
 
 	f->in_len = 0;
-	if ((kind & STUB_KIND_SMALL) && f->arg[2] >= STUB_FAST_BIG)
+	if (!(kind & STUB_KIND_DIRECT) ||
+	    ((kind & STUB_KIND_SMALL) && f->arg[2] >= STUB_FAST_BIG))
 		return 0;
-	kind &= ~STUB_KIND_SMALL;
+	kind &= ~(STUB_KIND_DIRECT | STUB_KIND_SMALL);
 	switch (kind) {
 	case STUB_KIND_PATH0:
 	case STUB_KIND_PATH1:
