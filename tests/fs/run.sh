@@ -180,7 +180,8 @@ stress_long() {
       for procs in 1 4; do
         stress_run $fs $of $seed $((16000 / procs)) $procs ||
           say 1 "stress-long/$fs" "seed $seed, $procs processes: $(diff \
-            "$out/s.$of.$seed.$((16000 / procs)).$procs" "$out/s.$fs" | head -n 4)"
+            "$out/s.$of.$seed.$((16000 / procs)).$procs" "$out/s.$fs" | head -n 4); got: $(
+            head -n 3 "$out/s.$fs"; tail -n 4 "$work/log")"
         n=$((n + 16000))
       done
     done
