@@ -202,6 +202,12 @@ bool plat_window_write(struct plat_thread *th, uint64_t addr, const void *buf, s
 	return of(th)->window_write && of(th)->window_write(th, addr, buf, len);
 }
 
+void plat_window_flush(struct plat_thread *th)
+{
+	if (of(th)->window_flush)
+		of(th)->window_flush(th);
+}
+
 void plat_window_close(struct plat_thread *th)
 {
 	if (of(th)->window_close)

@@ -158,7 +158,7 @@ struct plat_caps {
 };
 
 /* Guest addresses are in [PLAT_GUEST_MIN, PLAT_GUEST_MAX); the platform keeps
- * what lies above for itself. */
+ * what lies above, and some of what lies below, for itself. */
 #define PLAT_GUEST_MIN 0x70000ULL
 #define PLAT_GUEST_MAX 0x7ffe00000000ULL
 
@@ -257,11 +257,13 @@ void plat_shown_regs(struct plat_thread *th, struct plat_regs *r);
  * served, what it brought can be read and what it is to take can be written without a copy
  * between processes. False: not this, not now; plat_read() and plat_write() do. What is
  * written arrives when the thread goes on; if it cannot be written there the call's result
- * is -EFAULT, so the caller has seen that it should be. close: the trap will not be answered
- * by the path that serves it now. Kernel lock. */
+ * is -EFAULT, so the caller has seen that it should be. flush: what was written is written
+ * now, because something is about to be written another way. close: the trap will not be
+ * answered by the path that serves it now. Kernel lock. */
 size_t plat_window_avail(struct plat_thread *th, uint64_t addr); /* bytes from addr on */
 bool plat_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len);
 bool plat_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len);
+void plat_window_flush(struct plat_thread *th);
 void plat_window_close(struct plat_thread *th);
 
 /* FS base: unknown to the kernel unless asked for: it is read with a batch. */

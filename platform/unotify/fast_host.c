@@ -315,18 +315,40 @@ bool fast_put_right(struct plat_thread *th, struct plat_trap *t)
 /* ---- which sites ---- */
 
 #define AROUND 0x2000U
+
+/* The kernel's word, asked for while nobody can take the thread's cookie away. */
+static bool kernel_allows(struct plat_thread *th, uint64_t addr, size_t len)
+{
+	const struct plat_kernel_ops *ops = th->as->u->cfg.ops;
+	struct unotify *u = th->as->u;
+	void *cookie;
+	bool ok;
+
+	if (!ops->may_patch)
+		return false;
+	mutex_lock(&u->mu);
+	cookie = th->cookie;
+	if (cookie)
+		ops->cookie_get(cookie);
+	mutex_unlock(&u->mu);
+	if (!cookie)
+		return false;
+	ok = ops->may_patch(cookie, addr, len);
+	ops->cookie_put(cookie);
+	return ok;
+}
+
 /* A call's site is worth it: see whether it can be done, and have it rewritten. */
 static void consider(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
 {
 	const uint64_t ret = n->data.instruction_pointer;
-	struct unotify *u = l->u;
 	uint8_t code[2 * AROUND];
 	struct fast_site s;
-	uint64_t start, base = ret - AROUND;
+	uint64_t base = ret - AROUND;
 	long len;
 	int i;
 
-	if (th->own_gs || th->as->nthreads != 1 || ret < 2 * AROUND || !th->cookie)
+	if (th->own_gs || th->as->nthreads != 1 || ret < 2 * AROUND)
 		return;
 	len = unotify_read(th->as, base, code, sizeof(code));
 	/* Near the beginning of what is mapped, as much of it as there is. */
@@ -336,11 +358,9 @@ static void consider(struct listener *l, struct plat_thread *th, const struct se
 	}
 	if (len < 0 || !site_recognize(code, (size_t)len, base, ret, (uint32_t)n->data.nr, &s))
 		return;
-	start = s.after - site_size(&s);
-	if (!u->cfg.ops->may_patch ||
-	    !u->cfg.ops->may_patch(th->cookie, start, site_size(&s)))
+	if (!kernel_allows(th, s.after - site_size(&s), site_size(&s)))
 		return;
-	i = site_make(u, l->fast, &s);
+	i = site_make(l->u, l->fast, &s);
 	if (i >= 0)
 		th->patch = (unsigned)i + 1;
 }
@@ -468,10 +488,12 @@ void fast_patch_failed(struct listener *l, struct plat_thread *th, const struct 
 /* ---- the windows ---- */
 
 /* Write what was to go with the answer. */
-static void window_flush(struct plat_thread *th)
+void fast_window_flush(struct plat_thread *th)
 {
 	const uint8_t *out = (const uint8_t *)th->slot + STUB_FAST_STACK + STUB_FAST_IN;
 
+	if (!th->fast_open || !th->nout)
+		return;
 	fast_of(th)->nout = 0;
 	for (unsigned i = 0; i < th->nout; i++)
 		(void)unotify_write(th->as, th->out_addr[i], out + th->out_off[i],
@@ -497,9 +519,7 @@ bool fast_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t l
 		memcpy(buf, in + off, len);
 		return true;
 	}
-	/* It may be what was written. */
-	if (th->nout)
-		window_flush(th);
+	fast_window_flush(th); /* it may be what was written */
 	return false;
 }
 
@@ -511,7 +531,7 @@ bool fast_window_write(struct plat_thread *th, uint64_t addr, const void *buf, s
 	if (!th->fast_open)
 		return false;
 	if (th->nout == STUB_FAST_OUTS || len > STUB_FAST_OUT - th->out_len) {
-		window_flush(th); /* in their order */
+		fast_window_flush(th); /* in their order */
 		return false;
 	}
 	memcpy(out + th->out_len, buf, len);
@@ -528,7 +548,7 @@ void fast_window_close(struct plat_thread *th)
 {
 	if (!th->fast_open)
 		return;
-	window_flush(th);
+	fast_window_flush(th);
 	th->fast_open = false;
 	__atomic_store_n(&fast_of(th)->sleep, 1, __ATOMIC_RELEASE);
 }
@@ -557,7 +577,7 @@ void fast_resume(struct plat_thread *th)
 		send_kick(th);
 }
 
-bool fast_wait_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
+void fast_wait_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
 {
 	struct unotify *u = l->u;
 	bool owed, gone = !th->cookie || atomic_load(&th->exiting);
@@ -576,9 +596,9 @@ bool fast_wait_arrives(struct listener *l, struct plat_thread *th, const struct 
 		unotify_resume(th, NULL);
 	direct_waits(l, th, n->id);
 	thread_put(th);
-	return true;
 }
 
+_Static_assert(STUB_SITES_ADDR + STUB_SITES_SIZE <= PLAT_GUEST_MIN, "out of the guest's reach");
 _Static_assert(PLAT_FAST_PATH0 == STUB_KIND_PATH0 && PLAT_FAST_PATH1 == STUB_KIND_PATH1 &&
 	       PLAT_FAST_BUF1 == STUB_KIND_BUF1 && PLAT_FAST_SMALL == STUB_KIND_SMALL &&
 	       PLAT_BIG_IO == STUB_FAST_BIG && PLAT_DIRECT_BITS == STUB_KINDS,

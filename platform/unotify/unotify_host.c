@@ -291,6 +291,7 @@ const struct plat_backend unotify_backend = {
 	.window_avail = fast_window_avail,
 	.window_read = fast_window_read,
 	.window_write = fast_window_write,
+	.window_flush = fast_window_flush,
 	.window_close = fast_window_close,
 	.get_fpstate = frame_get_fpstate,
 	.set_fpstate = frame_set_fpstate,

@@ -242,16 +242,17 @@ void fast_poll(struct listener *l);
 void fast_forget(struct listener *l);
 void fast_free(struct listener *l);
 void fast_resume(struct plat_thread *th);	/* claimed from TH_FAST for TH_OWED */
-/* Hand-overs: of a thread that stops polling; of one in TH_PATCH (false: it is to be
- * reported, as a KICK); of one that could not carry out its patch. Under u->mu, dropped if
- * true. */
-bool fast_wait_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
+/* Hand-overs, under u->mu: of a thread that stops polling (drops it); of one in TH_PATCH
+ * (true: drops it; false: it is to be reported, as a KICK); of one that could not carry out
+ * its patch (drops it). */
+void fast_wait_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 bool fast_patch_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 void fast_patch_failed(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 void fast_thread_init(struct plat_thread *th);
 size_t fast_window_avail(struct plat_thread *th, uint64_t addr);
 bool fast_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len);
 bool fast_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len);
+void fast_window_flush(struct plat_thread *th);
 void fast_window_close(struct plat_thread *th);
 
 /* worker_host.c */

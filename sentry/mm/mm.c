@@ -463,10 +463,12 @@ bool mm_is_writable(struct mm *mm, uint64_t addr, uint64_t len)
 
 	if (end < addr)
 		return false;
-	for (v = vma_at(mm->vmas, addr); v && (v->prot & LX_PROT_WRITE);
-	     v = vma_at(mm->vmas, v->end))
+	for (v = vma_find(mm->vmas, addr); v && v->start <= addr && (v->prot & LX_PROT_WRITE);
+	     v = vma_next(v)) {
 		if (v->end >= end)
 			return true;
+		addr = v->end;
+	}
 	return false;
 }
 

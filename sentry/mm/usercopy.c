@@ -22,8 +22,12 @@ static bool own_window(const struct mm *mm)
 
 static bool to_window(struct mm *mm, uint64_t dst, const void *src, size_t len)
 {
-	return own_window(mm) && len <= 8192 && mm_is_writable(mm, dst, len) &&
-	       plat_window_write(task_current->pt, dst, src, len);
+	if (!own_window(mm))
+		return false;
+	if (mm_is_writable(mm, dst, len))
+		return plat_window_write(task_current->pt, dst, src, len);
+	plat_window_flush(task_current->pt);
+	return false;
 }
 
 int mm_copy_in(struct mm *mm, void *dst, uint64_t src, size_t len)
@@ -127,10 +131,10 @@ long copy_in_str(struct task *t, char *dst, struct uaddr src, size_t size)
 	if (!t->mm)
 		return -LX_EFAULT;
 	if (own_window(t->mm)) {
-		size_t n = plat_window_avail(t->pt, src.v);
+		size_t n = plat_window_avail(task_current->pt, src.v);
 
 		n = n < size ? n : size;
-		if (n && plat_window_read(t->pt, src.v, dst, n) && memchr(dst, '\0', n))
+		if (n && plat_window_read(task_current->pt, src.v, dst, n) && memchr(dst, '\0', n))
 			return (long)strlen(dst);
 	}
 	/* Page by page: the next page need not exist when the NUL is in this one. */

@@ -565,8 +565,10 @@ static void write_sites(void)
 
 	many_calls(100);
 	catch_faults();
-	if (sigsetjmp(back, 1))
-		return; /* there is none */
+	if (sigsetjmp(back, 1)) {
+		/* There is none; with two CPUs there is. */
+		_exit(sysconf(_SC_NPROCESSORS_ONLN) > 1 ? WON : 0);
+	}
 	was = table[0x700];
 	for (uint64_t at = base; at < base + 0x1000; at++) {
 		pid_t p;

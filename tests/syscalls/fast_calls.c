@@ -189,6 +189,30 @@ CASE(reads_into_bad_memory, "read,write")
 	}
 }
 
+/* Pieces of one read that lie over each other: the last one stays. */
+CASE(overlapping_vectors, "readv,writev")
+{
+	static char data[30000], buf[30000];
+	char *none = edge(PROT_NONE);
+	int fd = open("f", O_RDWR | O_CREAT, 0600);
+
+	for (size_t i = 0; i < sizeof(data); i++)
+		data[i] = pattern(i);
+	CHECK_EQ(write(fd, data, sizeof(data)), sizeof(data));
+	for (int i = 0; i < 400; i++) {
+		size_t a = (size_t)i * 7 % 200 + 1, b = (size_t)i * 61 % 20000 + 300;
+		struct iovec v[2] = { { buf, a }, { buf, b } };
+		struct iovec w[2] = { { none - 10, 10 }, { none - 10, 100 } };
+
+		CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+		CHECK_EQ(readv(fd, v, 2), a + b);
+		CHECK(!memcmp(buf, data + a, b));
+		CHECK_EQ(lseek(fd, 0, SEEK_SET), 0);
+		CHECK_EQ(readv(fd, w, 2), 20);
+		CHECK(!memcmp(none - 10, data + 10, 10));
+	}
+}
+
 /* What is read lands in memory that the very same call has no other business with. */
 CASE(shared_and_private_pages, "read,stat")
 {

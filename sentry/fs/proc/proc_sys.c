@@ -310,7 +310,7 @@ static const struct pseudo_entry vm_dir[] = {
 	INT("overcommit_kbytes", 0),
 	READ_ONLY("max_map_count", SYSCTL_MAX_MAP_COUNT),
 	INT("swappiness", 60),
-	TEXT("mmap_min_addr", "458752\n"),
+	TEXT("mmap_min_addr", "458752\n"), /* PLAT_GUEST_MIN */
 	INT("dirty_ratio", 20),
 	INT("dirty_background_ratio", 10),
 	INT("dirty_bytes", 0),
