@@ -123,6 +123,9 @@ struct plat_kernel_ops {
 	 * trapped, if it is written as it was read and runs as it did? For private mappings
 	 * of files that can be executed and not written. May be NULL: no. No locks are held. */
 	bool (*may_patch)(void *cookie, uint64_t addr, size_t len);
+	/* The protection (PROT_*) that the page at addr has by the kernel's books, -1 if there
+	 * is none. May be NULL: code of a process with several threads is left alone. */
+	int (*page_prot)(void *cookie, uint64_t addr);
 };
 
 #define PLAT_DIRECT_BITS 512

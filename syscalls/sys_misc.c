@@ -6,6 +6,7 @@
 #include "sentry/fs/proc/hostinfo.h"
 #include "sentry/kernel.h"
 #include "sentry/klog.h"
+#include "sentry/mm/mm.h"
 #include "sentry/mm/usercopy.h"
 #include "sentry/task/task.h"
 #include "syscalls/abi/lx_cap.h"
@@ -127,6 +128,11 @@ long sys_membarrier(struct task *t, const struct membarrier_args *a)
 		return (long)offered;
 	if ((cmd & (cmd - 1)) || !(cmd & offered))
 		return -LX_EINVAL;
+	/* The platform may have registered for its own ends. */
+	if (cmd == LX_MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE)
+		t->mm->flags |= MMF_SYNC_CORE;
+	if (cmd == LX_MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE && !(t->mm->flags & MMF_SYNC_CORE))
+		return -LX_EPERM;
 	return task_do_last(t, (struct plat_cmd){ .op = PLAT_CMD_MEMBARRIER, .fd = -1,
 						  .a = { cmd } });
 }

@@ -1,5 +1,5 @@
 /* Call sites that are rewritten to jump to the stub: what they look like, what takes their
- * place. Per architecture; platform/unotify/fast_host.c decides which and when. */
+ * place. Per architecture; platform/unotify/patch_host.c decides which and when. */
 #ifndef PLATFORM_ARCH_SITES_H
 #define PLATFORM_ARCH_SITES_H
 
@@ -31,6 +31,12 @@ bool site_recognize(const uint8_t *code, size_t len, uint64_t base, uint64_t ret
 
 /* Write the table's entry for a site, at this address in the guest. */
 void site_fill(struct stub_site *s, uint64_t at, const struct fast_site *how);
+
+/* The site's bytes as they were, the first SITE_JUMP_BYTES of them, first byte lowest; and
+ * which of them begin an instruction, but the first: bit 0 for byte 0. The jump's bytes there
+ * are no instruction, or nothing that harms before there is none. */
+uint64_t site_bytes(const struct fast_site *s);
+unsigned site_starts(const struct fast_site *s);
 
 /* The jump through s->via, first byte lowest; and whether these are its bytes. */
 uint64_t site_jump(const struct fast_site *s);

@@ -153,6 +153,8 @@ bool thread_unlink_locked(struct plat_thread *th)
 		return false;
 	th->linked = false;
 	list_del_init(&th->link);
+	if (th->patching)
+		th->as->poking = false;
 	if (--th->as->nthreads <= FEW_THREADS)
 		list_for_each (left, &th->as->threads, link)
 			left->slot->crowd = 0;
@@ -435,6 +437,7 @@ static int new_in_fork(struct plat_thread *parent, void *cookie, struct plat_thr
 		as->places[place / 8] = (uint8_t)(1u << (place % 8));
 		as->l = parent->as->l;
 		as->sites_mapped = parent->as->sites_mapped;
+		as->poked = parent->as->poked;
 		refs_get(&as->l->refs);
 		th = thread_alloc_locked(as, cookie, c, 0);
 		if (th) {

@@ -1,19 +1,11 @@
-/* Fast calls: call sites that keep trapping are rewritten to jump to the stub, which leaves
- * the call in the thread's slot; the worker polls the slot, serves the call and answers
- * there. No host call and no switch is made by either side while calls come close together.
+/* Fast calls: call sites that keep trapping are rewritten to jump to the stub (patch_host.c),
+ * which leaves the call in the thread's slot; the worker polls the slot, serves the call and
+ * answers there. No host call and no switch is made by either side while calls come close
+ * together.
  *
  * A fast call is a partial trap like a direct one. What cannot be answered in the slot (it
- * parks, it needs the frame) is answered through STUB_WAIT, which is a direct call again.
- *
- * Sites: the worker counts direct calls by their address. One that came often, in text that
- * the kernel says may be rewritten, in a process with one thread, gets an entry in a table
- * that stub and sentry share (the guest can only read it); after the call, kicked, the
- * thread writes 7 bytes over `mov $nr,%eax; syscall`: a jump through that entry. The table
- * is shared by an exec'd process and its forks; what an entry says follows from the address
- * of the site alone, so it is right in each of them. Bytes are looked at before they are
- * rewritten, never trusted afterwards. */
+ * parks, it needs the frame) is answered through STUB_WAIT, which is a direct call again. */
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <linux/seccomp.h>
 #include <poll.h>
@@ -21,22 +13,17 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "platform/arch/sites.h"
 #include "platform/base/log.h"
-#include "platform/unotify/host_ops.h"
+#include "platform/unotify/fast_impl.h"
 
 #ifndef SECCOMP_IOCTL_NOTIF_SET_FLAGS
 #define SECCOMP_IOCTL_NOTIF_SET_FLAGS SECCOMP_IOW(4, __u64)
 #endif
 
-#define HITS_ENOUGH 24U	 /* calls before a site is rewritten */
-#define HITS_AGAIN 8192U /* and again, if it could not be */
-#define HIT_BUCKETS 256U
 #define POLL_FIRST_NS 150000U /* until the first fast call; then, between them: */
 #define POLL_NS 25000U
 #define PREEMPTED_NS 300000U  /* somebody else wanted this CPU */
@@ -45,23 +32,6 @@
 #define WORTH_IT 8U	      /* calls of one watch; else it is left for a time */
 #define QUIET_MIN_NS 500000U
 #define QUIET_MAX_NS 500000000U
-
-struct fast {
-	int memfd;
-	struct stub_sites *table; /* our mapping; NULL: none yet */
-	struct fast_site *site;	  /* the same, as only we can write it */
-	unsigned nxor;
-	_Atomic unsigned nsites;
-	struct {
-		uint64_t ip;
-		uint32_t hits;
-	} hit[HIT_BUCKETS];
-	struct plat_thread *hot; /* one reference: the thread that made the last call */
-	bool polling;		/* hot is told so */
-	uint64_t last_call;	/* when it came; dense: so many came close together */
-	unsigned dense;
-	uint64_t quiet_until, quiet_ns; /* no polling before that */
-};
 
 static uint64_t mono(void)
 {
@@ -91,11 +61,6 @@ void fast_thread_init(struct plat_thread *th)
 		f->self = th->slot_guest + STUB_FAST_OFF;
 		f->magic = STUB_FAST_MAGIC;
 	}
-}
-
-static bool fast_allowed(const struct unotify *u)
-{
-	return atomic_load_explicit(&u->nrunning, memory_order_relaxed) < u->ncpus;
 }
 
 /* A thread that is answered is woken on this CPU, because this one goes to sleep. Before
@@ -139,8 +104,6 @@ static bool worth_polling(const struct listener *l)
 	return fs->dense >= DENSE_CALLS && now >= fs->quiet_until && fast_allowed(l->u);
 }
 
-/* ---- sites ---- */
-
 static struct fast *fast_new(void)
 {
 	struct fast *f = calloc(1, sizeof(*f));
@@ -152,37 +115,12 @@ static struct fast *fast_new(void)
 	return f;
 }
 
-/* The table, when the first site is to be rewritten. What is lent of it can be mapped by a
- * stub only to read and to run. */
-static bool table_make(struct fast *f, uint64_t entry)
-{
-	struct stub_sites *t = MAP_FAILED;
-
-	if (f->table)
-		return true;
-	f->memfd = memfd_create("sites", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	if (f->memfd >= 0 && ftruncate(f->memfd, STUB_SITES_SIZE) == 0)
-		t = mmap(NULL, STUB_SITES_SIZE, PROT_READ | PROT_WRITE, MAP_SHARED, f->memfd, 0);
-	if (t == MAP_FAILED)
-		return false;
-	f->table = t;
-	t->stub_fast = entry;
-	return fcntl(f->memfd, F_ADD_SEALS,
-		     F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE | F_SEAL_SEAL) == 0;
-}
-
 void fast_free(struct listener *l)
 {
-	struct fast *f = l->fast;
-
-	if (!f)
+	if (!l->fast)
 		return;
-	if (f->table)
-		munmap(f->table, STUB_SITES_SIZE);
-	if (f->memfd >= 0)
-		close(f->memfd);
-	free(f->site);
-	free(f);
+	sites_free(l->fast);
+	free(l->fast);
 	l->fast = NULL;
 }
 
@@ -196,180 +134,10 @@ void fast_forget(struct listener *l)
 		f->hot = NULL;
 }
 
-static uint64_t site_addr(unsigned i, size_t off)
-{
-	return STUB_SITES_ADDR + offsetof(struct stub_sites, site) +
-	       i * sizeof(struct stub_site) + off;
-}
-
-/* Which site an address in the table belongs to; -1: none. *off: within it. */
-static int site_at(const struct fast *f, uint64_t addr, size_t *off)
-{
-	uint64_t o = addr - STUB_SITES_ADDR - offsetof(struct stub_sites, site);
-	unsigned i = (unsigned)(o / sizeof(struct stub_site));
-
-	if (!f || o >= STUB_SITES_SIZE || i >= atomic_load(&f->nsites))
-		return -1;
-	*off = o % sizeof(struct stub_site);
-	return (int)i;
-}
-
-/* The site's place in the table, made if need be. -1: the table is full. */
-static int site_make(struct unotify *u, struct fast *f, const struct fast_site *how)
-{
-	unsigned n = atomic_load(&f->nsites);
-
-	for (unsigned i = 0; i < n; i++)
-		if (f->site[i].after == how->after && f->site[i].tail == how->tail &&
-		    !memcmp(f->site[i].lead, how->lead, sizeof(how->lead)))
-			return (int)i;
-	if (n == STUB_SITES || (how->tail && f->nxor == STUB_XOR_SITES) ||
-	    !table_make(f, u->fast_entry))
-		return -1;
-	if (!f->site)
-		f->site = calloc(STUB_SITES, sizeof(*f->site));
-	if (!f->site)
-		return -1;
-	f->site[n] = *how;
-	site_fill(&f->table->site[n], site_addr(n, 0), how);
-	f->site[n].via = site_addr(n, offsetof(struct stub_site, entry));
-	if (how->tail) {
-		f->table->xor_entry[f->nxor] = f->table->site[n].entry;
-		f->site[n].via = STUB_SITES_ADDR + offsetof(struct stub_sites, xor_entry) +
-				 8 * f->nxor++;
-	}
-	atomic_store(&f->nsites, n + 1);
-	return (int)n;
-}
-
-/* ---- what the guest believes ---- */
-
-uint64_t fast_shown_rip(struct listener *l, uint64_t rip)
-{
-	const struct fast *f = l->fast;
-	size_t off;
-	int i = site_at(f, rip, &off);
-
-	if (i < 0)
-		return rip;
-	/* Before the call: where it is made anew. */
-	if (off <= offsetof(struct stub_site, slow))
-		return f->site[i].after - site_size(&f->site[i]);
-	return f->site[i].after;
-}
-
-void fast_shown_regs(struct plat_thread *th, struct plat_regs *r)
-{
-	const struct fast *f = th->as->l->fast;
-	size_t off;
-	int i = site_at(f, r->rip, &off);
-
-	if (i < 0)
-		return;
-	if (f->site[i].tail && off > offsetof(struct stub_site, slow) &&
-	    off <= offsetof(struct stub_site, tail))
-		r->eflags = site_flags(r->rax, r->eflags);
-	r->rip = fast_shown_rip(th->as->l, r->rip);
-}
-
-uint64_t fast_call_rip(struct plat_thread *th, uint64_t rip)
-{
-	const struct fast *f = th->as->l->fast;
-	unsigned n = f ? atomic_load(&f->nsites) : 0;
-	uint8_t now[8];
-	size_t off;
-	int k = site_at(f, rip, &off);
-
-	if (k >= 0)
-		return site_addr((unsigned)k, offsetof(struct stub_site, slow));
-	for (unsigned i = 0; i < n; i++) {
-		if (f->site[i].after != rip || f->site[i].tail)
-			continue;
-		/* Its bytes may be others by now. */
-		if (unotify_read(th->as, rip - site_size(&f->site[i]), now, SITE_JUMP_BYTES) ==
-			    SITE_JUMP_BYTES &&
-		    site_is_jump(&f->site[i], now))
-			return site_addr(i, offsetof(struct stub_site, slow));
-	}
-	return rip - 2;
-}
-
-bool fast_put_right(struct plat_thread *th, struct plat_trap *t)
-{
-	const struct fast *f = th->as->l->fast;
-	unsigned n = f ? atomic_load(&f->nsites) : 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		enum site_place at = site_place(&f->site[i], th->regs.rip);
-
-		if (at == SITE_ELSEWHERE)
-			continue;
-		th->regs.rip = f->site[i].tail ? site_addr(i, offsetof(struct stub_site, tail))
-					       : f->site[i].after;
-		t->kind = at == SITE_CALL ? PLAT_TRAP_SYSCALL : PLAT_TRAP_KICK;
-		return true;
-	}
-	return false;
-}
-
-/* ---- which sites ---- */
-
-#define AROUND 0x2000U
-
-/* The kernel's word, asked for while nobody can take the thread's cookie away. */
-static bool kernel_allows(struct plat_thread *th, uint64_t addr, size_t len)
-{
-	const struct plat_kernel_ops *ops = th->as->u->cfg.ops;
-	struct unotify *u = th->as->u;
-	void *cookie;
-	bool ok;
-
-	if (!ops->may_patch)
-		return false;
-	mutex_lock(&u->mu);
-	cookie = th->cookie;
-	if (cookie)
-		ops->cookie_get(cookie);
-	mutex_unlock(&u->mu);
-	if (!cookie)
-		return false;
-	ok = ops->may_patch(cookie, addr, len);
-	ops->cookie_put(cookie);
-	return ok;
-}
-
-/* A call's site is worth it: see whether it can be done, and have it rewritten. */
-static void consider(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
-{
-	const uint64_t ret = n->data.instruction_pointer;
-	uint8_t code[2 * AROUND];
-	struct fast_site s;
-	uint64_t base = ret - AROUND;
-	long len;
-	int i;
-
-	if (th->own_gs || th->as->nthreads != 1 || ret < 2 * AROUND)
-		return;
-	len = unotify_read(th->as, base, code, sizeof(code));
-	/* Near the beginning of what is mapped, as much of it as there is. */
-	for (uint64_t at = (ret - AROUND) & ~0xfffUL; len < 0 && base < (ret & ~0xfffUL);) {
-		base = at += 0x1000;
-		len = unotify_read(th->as, base, code, sizeof(code));
-	}
-	if (len < 0 || !site_recognize(code, (size_t)len, base, ret, (uint32_t)n->data.nr, &s))
-		return;
-	if (!kernel_allows(th, s.after - site_size(&s), site_size(&s)))
-		return;
-	i = site_make(l->u, l->fast, &s);
-	if (i >= 0)
-		th->patch = (unsigned)i + 1;
-}
-
 void fast_note_call(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
 {
 	const uint64_t ip = n->data.instruction_pointer;
 	struct fast *f = l->fast;
-	unsigned b = (unsigned)((ip * 0x9e3779b97f4a7c15ULL) >> 56) % HIT_BUCKETS;
 	size_t off;
 
 	if (!f) {
@@ -396,93 +164,7 @@ void fast_note_call(struct listener *l, struct plat_thread *th, const struct sec
 		thread_put(f->hot);
 		f->hot = NULL;
 	}
-	if (f->hit[b].ip != ip) {
-		f->hit[b].ip = ip;
-		f->hit[b].hits = 0;
-	}
-	f->hit[b].hits++;
-	if ((f->hit[b].hits == HITS_ENOUGH || f->hit[b].hits % HITS_AGAIN == 0) && !l->fast_off)
-		consider(l, th, n);
-}
-
-/* ---- rewriting ---- */
-
-static void order_patch(struct plat_thread *th)
-{
-	const struct fast *f = th->as->l->fast;
-	const struct fast_site *s = &f->site[th->patch - 1];
-	const uint64_t at = s->after - site_size(s);
-	const uint64_t lo = at & ~0xfffUL, hi = (at + SITE_JUMP_BYTES + 0xfff) & ~0xfffUL;
-	struct stub_cmd *c = th->slot->cmd;
-	unsigned n = 0;
-
-	if (!th->as->sites_mapped) {
-		c[n++] = (struct stub_cmd){ (uint64_t)SYS_mmap | STUB_CMD_FD,
-					    { STUB_SITES_ADDR, STUB_SITES_SIZE, PROT_READ | PROT_EXEC,
-					      MAP_SHARED | MAP_FIXED, 0, 0 } };
-		c[n++] = (struct stub_cmd){ (uint64_t)SYS_close | STUB_CMD_ALWAYS | STUB_CMD_FD,
-					    { 0 } };
-	}
-	c[n++] = (struct stub_cmd){ SYS_mprotect,
-				    { lo, hi - lo, PROT_READ | PROT_WRITE | PROT_EXEC } };
-	c[n++] = (struct stub_cmd){ STUB_PATCH_NR, { at, site_jump(s) } };
-	c[n++] = (struct stub_cmd){ (uint64_t)SYS_mprotect | STUB_CMD_ALWAYS,
-				    { lo, hi - lo, PROT_READ | PROT_EXEC } };
-	th->slot->ncmds = n;
-	th->slot->again = 0;
-	th->slot->park = 0;
-}
-
-bool fast_patch_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
-{
-	struct unotify *u = l->u;
-	struct seccomp_notif_addfd add = { .id = n->id, .srcfd = (uint32_t)l->fast->memfd,
-					   .flags = SECCOMP_ADDFD_FLAG_SEND,
-					   .newfd_flags = 02000000 /* O_CLOEXEC */ };
-
-	if (n->data.args[0] != STUB_TRAP || th->slot->signo != STUB_KICK_SIGNAL ||
-	    !frame_find(th)) {
-		mutex_unlock(&u->mu);
-		punish((pid_t)n->pid, "went astray");
-		return true;
-	}
-	if (!th->cookie || atomic_load(&th->exiting) || atomic_load(&th->kick))
-		return false; /* another time */
-	th->kick_due = false;
-	th->notif_id = n->id;
-	th->patching = true;
-	order_patch(th);
-	/* It stands where its site's last bytes were. */
-	if (l->fast->site[th->patch - 1].tail)
-		frame_move_rip(th, l->fast->site[th->patch - 1].after - SITE_TAIL_BYTES,
-			       site_addr(th->patch - 1, offsetof(struct stub_site, tail)));
-	thread_get(th);
-	set_state(th, TH_RUNNING);
-	mutex_unlock(&u->mu);
-	if (atomic_exchange(&th->kick, false)) /* it came while the state did not say so */
-		send_kick(th);
-	if (th->as->sites_mapped || ioctl(l->fd, SECCOMP_IOCTL_NOTIF_ADDFD, &add) < 0)
-		answer(l, n->id, INT_MAX);
-	th->as->sites_mapped = true;
-	thread_put(th);
-	return true;
-}
-
-void fast_patch_failed(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
-{
-	const struct fast_site *s = &l->fast->site[th->patch - 1];
-
-	log_debug("stub thread %d: a call site could not be rewritten", th->tid);
-	if (s->tail)
-		frame_move_rip(th, site_addr(th->patch - 1, offsetof(struct stub_site, tail)),
-			       s->after - SITE_TAIL_BYTES);
-	l->fast_off = true;
-	th->patching = false;
-	th->slot->ncmds = 0;
-	th->slot->again = 0;
-	th->slot->park = 0;
-	mutex_unlock(&l->u->mu);
-	answer(l, n->id, 0);
+	site_note(l, th, n);
 }
 
 /* ---- the windows ---- */

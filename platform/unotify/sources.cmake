@@ -18,7 +18,7 @@ add_custom_command(
   COMMENT "Linking the stub")
 set_source_files_properties(${STUB_DIR}/stub_blob.S PROPERTIES
   COMPILE_DEFINITIONS "STUB_BIN=\"${STUB_BIN}\"" OBJECT_DEPENDS ${STUB_BIN})
-foreach(f as_host.c chunk_host.c copy_host.c direct_host.c fast_host.c filter.c frame.c unotify_host.c worker_host.c
+foreach(f as_host.c chunk_host.c copy_host.c direct_host.c fast_host.c filter.c frame.c patch_host.c unotify_host.c worker_host.c
           zygote_host.c)
   list(APPEND PLATFORM_SOURCES ${CMAKE_CURRENT_LIST_DIR}/${f})
 endforeach()

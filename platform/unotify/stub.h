@@ -21,7 +21,9 @@
 #define STUB_REGION_SIZE (STUB_SLOTS_OFF + STUB_CHUNKS * STUB_CHUNK_SIZE)
 
 #define STUB_CMPXCHG_NR 0x5254	       /* a command that is no call: compare and swap */
-#define STUB_PATCH_NR 0x5255	       /* likewise: write 7 bytes */
+/* Likewise: of the bytes of argument 1 those of the mask 2 to the place 0; if there is an
+ * argument 3, only where the 7 bytes are as it says. Without it, only after one with it. */
+#define STUB_PATCH_NR 0x5255
 #define STUB_MAGIC_NR 0x5253	       /* the hand-over call: no Linux call has it */
 /* Not a real-time signal: those are queued, and sending one can fail for want of room. */
 #define STUB_KICK_SIGNAL 23 /* SIGURG */

@@ -63,6 +63,8 @@ struct plat_as {
 	struct list chunks;	/* [mu] */
 	uint8_t places[STUB_CHUNKS / 8]; /* [mu] chunk places in use */
 	bool sites_mapped;	/* the table of rewritten sites */
+	bool poking;		/* [mu] a site is being rewritten beside running threads: */
+	unsigned poked;		/* [mu] this one, + 1; in a fork it may stay half done */
 };
 
 enum th_state {
@@ -118,6 +120,7 @@ struct plat_thread {
 	bool own_gs;		/* the guest uses GS itself */
 	bool fast_open;		/* the windows in the slot may be used: its call is being served */
 	bool patching;		/* its batch rewrites a site */
+	int patch_prot[2];	/* what its pages were set to, beside other threads */
 	unsigned patch;		/* TH_CALL: the site to be rewritten after it, + 1 */
 	uint64_t in_addr;
 	uint32_t in_len, nout, out_len;
@@ -227,7 +230,7 @@ void deep_wake(struct plat_thread *th);		/* what the slot says is for it */
  * False: it is to be reported, as a KICK. */
 bool deep_arrive(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 
-/* fast_host.c */
+/* fast_host.c and patch_host.c */
 /* A direct call came: count its site, and have it rewritten when that is worth it. */
 void fast_note_call(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 /* Where the guest believes to be, for an address in the sites' table. */
@@ -244,10 +247,13 @@ void fast_free(struct listener *l);
 void fast_resume(struct plat_thread *th);	/* claimed from TH_FAST for TH_OWED */
 /* Hand-overs, under u->mu: of a thread that stops polling (drops it); of one in TH_PATCH
  * (true: drops it; false: it is to be reported, as a KICK); of one that could not carry out
- * its patch (drops it). */
+ * its patch, and of one that has, beside others (both drop it). */
 void fast_wait_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 bool fast_patch_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
 void fast_patch_failed(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
+void fast_patch_done(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n);
+/* A breakpoint: is it from a site that is just being rewritten? Then as fast_put_right(). */
+bool site_breakpoint(struct plat_thread *th, struct plat_trap *t);
 void fast_thread_init(struct plat_thread *th);
 size_t fast_window_avail(struct plat_thread *th, uint64_t addr);
 bool fast_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len);

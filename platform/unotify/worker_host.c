@@ -456,6 +456,8 @@ static void fill_signal(struct plat_thread *th, struct plat_trap *t)
 	t->trapno = mc->trapno;
 	if (t->signo == SIGILL && fast_put_right(th, t))
 		return;
+	if (t->signo == SIGTRAP && t->code == SI_KERNEL && site_breakpoint(th, t))
+		return;
 	if (t->signo != SIGSYS)
 		return;
 	if (si.si_arch == AUDIT_ARCH_X86_64) {
@@ -548,6 +550,9 @@ static void serve_handover(struct listener *l, const struct seccomp_notif *n)
 		return;
 	} else if (kind == STUB_BATCH && th->patching && state == TH_RUNNING) {
 		fast_patch_failed(l, th, n);
+		return;
+	} else if (kind == STUB_AGAIN && th->patching && state == TH_RUNNING) {
+		fast_patch_done(l, th, n);
 		return;
 	} else if (kind == STUB_TRAP || kind == STUB_BATCH || kind == STUB_AGAIN) {
 		if (state == TH_PATCH && fast_patch_arrives(l, th, n))

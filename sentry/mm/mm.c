@@ -479,3 +479,10 @@ bool mm_is_text(struct mm *mm, uint64_t addr, uint64_t len)
 	return v && v->end - addr >= len && v->file &&
 	       v->prot == (LX_PROT_READ | LX_PROT_EXEC) && !(v->flags & (VMA_SHARED | VMA_SEALED));
 }
+
+int mm_prot_at(struct mm *mm, uint64_t addr)
+{
+	const struct vma *v = vma_at(mm->vmas, addr);
+
+	return v ? (int)v->prot : -1;
+}

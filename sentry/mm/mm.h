@@ -44,6 +44,7 @@ enum mm_flags {
 	MMF_MERGE = 1 << 2,	     /* PR_SET_MEMORY_MERGE, remembered */
 	MMF_THP_DISABLE = 1 << 3,    /* PR_SET_THP_DISABLE, remembered */
 	MMF_THP_EXCEPT_ADVISED = 1 << 4,
+	MMF_SYNC_CORE = 1 << 5,	     /* registered for that membarrier(2); forks only */
 };
 
 struct vma; /* sentry/mm/vma.h */
@@ -157,6 +158,8 @@ bool mm_range_mapped(struct mm *mm, uint64_t addr, uint64_t len);
 bool mm_is_writable(struct mm *mm, uint64_t addr, uint64_t len);
 /* Is it in a private mapping of a file that runs and cannot be written? */
 bool mm_is_text(struct mm *mm, uint64_t addr, uint64_t len);
+/* The protection (LX_PROT_*) of the page at addr, -1 if nothing is mapped there. */
+int mm_prot_at(struct mm *mm, uint64_t addr);
 
 /* Shared memory without a name in any tree: what MAP_SHARED|MAP_ANONYMOUS and
  * shmget use. name: how /proc shows it, after a slash. size in bytes.

@@ -598,9 +598,21 @@ static bool may_patch(void *cookie, uint64_t addr, size_t len)
 	return ok;
 }
 
+static int page_prot(void *cookie, uint64_t addr)
+{
+	struct task *t = cookie;
+	int prot;
+
+	kernel_lock(t->k);
+	prot = t->mm ? mm_prot_at(t->mm, addr) : -1;
+	kernel_unlock(t->k);
+	return prot;
+}
+
 const struct plat_kernel_ops task_plat_ops = {
 	.trap = op_trap,
 	.cookie_get = cookie_get,
 	.cookie_put = cookie_put,
 	.may_patch = may_patch,
+	.page_prot = page_prot,
 };

@@ -263,7 +263,7 @@ void exec_commit(struct task *t)
 	tg->exec_task = NULL;
 	become_leader(t);
 	if (t->mm)
-		x->img.mm->flags = mm_flags_inherited(t->mm);
+		x->img.mm->flags = mm_flags_inherited(t->mm) & ~(uint32_t)MMF_SYNC_CORE;
 	leave_old_mm(t);
 	enter_new_mm(t, x);
 	if (!first) {

@@ -76,7 +76,14 @@ static bool may_patch(void *c, uint64_t addr, size_t len)
 	return addr >= CODE && addr + len < CODE + 0x10000;
 }
 
-static const struct plat_kernel_ops ops = { on_trap, ref, unref, may_patch };
+/* As boot() maps it, and not as text usually is. */
+static int page_prot(void *c, uint64_t addr)
+{
+	(void)c;
+	return addr >= CODE && addr < CODE + 0x10000 ? PROT_READ | PROT_WRITE | PROT_EXEC : -1;
+}
+
+static const struct plat_kernel_ops ops = { on_trap, ref, unref, may_patch, page_prot };
 
 static struct ctx *ctx_new(void)
 {
@@ -809,9 +816,58 @@ static struct ctx *add_waiter(struct ctx *c)
 	plat_resume(c->th, &b);
 	if (!next_raw(k, &t) || t.kind != PLAT_TRAP_STARTED)
 		return NULL;
-	*plat_thread_regs(k->th) = (struct plat_regs){ .rip = CODE, .r12 = 99 };
+	*plat_thread_regs(k->th) = (struct plat_regs){ .rip = CODE, .rsp = STACK - 0x8000, .r12 = 99 };
 	plat_resume(k->th, NULL);
 	return next_raw(k, &t) && next(c, &t) ? k : NULL;
+}
+
+/* From the beginning, with every call answered. */
+static void run_again(struct ctx *c)
+{
+	c->echo = true;
+	c->served = 0;
+	c->stop_after = 10000;
+	plat_thread_regs(c->th)->rip = CODE;
+	plat_thread_regs(c->th)->rbx = 0;
+	plat_resume(c->th, NULL);
+}
+
+static bool ended_well(struct ctx *c)
+{
+	struct plat_trap t = { 0 };
+
+	return next(c, &t) && t.kind == PLAT_TRAP_SYSCALL && plat_thread_regs(c->th)->rax == 39 &&
+	       plat_thread_regs(c->th)->rbx == 42 * 10000 && plat_thread_regs(c->th)->r12 == 0;
+}
+
+/* A site is rewritten while another thread waits in its call, and runs through it. */
+static bool t_fast_threads(struct plat *p)
+{
+	struct ctx *c = boot(p, code_regs, LEN(code_regs)), *k;
+	struct plat_trap t = { 0 };
+	uint64_t before = plat_fast_calls(p);
+	bool ok = true, fast = false;
+
+	plat_resume(c->th, NULL);
+	CHECK(next(c, &t) && (k = add_waiter(c)));
+	for (int i = 0; i < 50 && ok && !fast; i++) {
+		run_again(c);
+		CHECK(ended_well(c));
+		fast = plat_fast_calls(p) > before;
+	}
+	CHECK(fast == plat_caps(p)->fast);
+	plat_resume(k->th, NULL);
+	CHECK(next(k, &t));
+	for (int i = 0; i < 20 && ok; i++) {
+		run_again(c);
+		run_again(k);
+		CHECK(ended_well(c) && ended_well(k));
+	}
+	/* Its protection is as the kernel says. */
+	CHECK(plat_write(c->as, CODE, code_loop, LEN(code_loop)) == 0);
+	plat_thread_release(k->th);
+	drop(c);
+	return ok;
 }
 
 /* Many threads that wait for long in one process, while another makes calls: whatever the
@@ -903,6 +959,7 @@ static const struct {
 	{ "partial_kick", t_partial_kick, true }, { "kick_storm", t_kick_storm, true },
 	{ "fast", t_fast, true }, { "fast_read", t_fast_read, true },
 	{ "fast_middle", t_fast_middle, true }, { "fast_restart", t_fast_restart, true },
+	{ "fast_threads", t_fast_threads, true },
 	{ "crowd", t_crowd, true }, { "crowd_dies", t_crowd_dies, true },
 };
 

@@ -455,6 +455,129 @@ CASE(threads_at_the_same_sites, "getppid,stat,lseek,clone3")
 	}
 }
 
+/* Sites that are rewritten while other threads run through them: one of them sleeps often
+ * enough for a CPU to be free, the others never; and somebody forks all the time. */
+struct crowd {
+	int fd;
+	pid_t parent;
+	_Atomic int stop, bad, calls;
+};
+
+static int busy_round(const struct crowd *c, int i)
+{
+	struct stat st;
+	char b[8];
+	int bad = 0;
+
+	bad += pread(c->fd, b, sizeof(b), 0) != 8 || memcmp(b, "contents", 8) != 0;
+	bad += getppid() != c->parent;
+	bad += fstat(c->fd, &st) != 0 || st.st_size != 8;
+	bad += lseek(-1, i, SEEK_SET) != -1 || errno != EBADF;
+	bad += access("none", F_OK) != -1 || errno != ENOENT;
+	return bad;
+}
+
+static void *busy(void *arg)
+{
+	struct crowd *c = arg;
+
+	for (int i = 0; !c->stop; i++) {
+		c->bad += busy_round(c, i);
+		c->calls += 5;
+	}
+	return NULL;
+}
+
+static void *forks(void *arg)
+{
+	struct crowd *c = arg;
+
+	while (!c->stop) {
+		struct crowd mine = { .fd = c->fd, .parent = getpid() };
+		pid_t child = fork();
+		int st;
+
+		if (child == 0) {
+			int bad = 0;
+
+			for (int i = 0; i < 40; i++)
+				bad += busy_round(&mine, i);
+			_exit(bad != 0);
+		}
+		c->bad += child < 0 || waitpid(child, &st, 0) != child || st != 0;
+	}
+	return NULL;
+}
+
+static void crowd(int nbusy, bool forking)
+{
+	struct crowd c = { .fd = open("f", O_RDWR | O_CREAT, 0600), .parent = getppid() };
+	pthread_t t[4];
+	int n = 0;
+
+	CHECK_EQ(pwrite(c.fd, "contents", 8, 0), 8);
+	for (; n < nbusy; n++)
+		CHECK_EQ(pthread_create(&t[n], NULL, busy, &c), 0);
+	if (forking)
+		CHECK_EQ(pthread_create(&t[n++], NULL, forks, &c), 0);
+	while (c.calls < 60000)
+		usleep(1000);
+	c.stop = 1;
+	while (n)
+		CHECK_EQ(pthread_join(t[--n], NULL), 0);
+	CHECK_EQ(c.bad, 0);
+	CHECK_EQ(close(c.fd), 0);
+}
+
+CASE(rewritten_under_one_thread, "pread64,getppid,fstat,lseek,access,clone3")
+{
+	crowd(1, false);
+}
+
+CASE(rewritten_under_running_threads, "pread64,getppid,fstat,lseek,access,clone3")
+{
+	crowd(2, false);
+	crowd(3, false);
+}
+
+CASE(rewritten_under_forks, "pread64,getppid,fstat,lseek,access,fork,wait4")
+{
+	crowd(2, true);
+}
+
+/* Who has not registered for that barrier cannot have it, whatever the sandbox did. */
+CASE(barriers_of_others, "membarrier,getppid")
+{
+	const int cmd = 1 << 5; /* MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE */
+
+	if (!(syscall(SYS_membarrier, 0, 0, 0) & cmd))
+		SKIP("no such barrier");
+	crowd(1, false);
+	CHECK_ERR(syscall(SYS_membarrier, cmd, 0, 0), EPERM);
+}
+
+/* Breakpoints of the program's own. */
+static volatile sig_atomic_t trapped;
+
+static void on_breakpoint(int sig, siginfo_t *si, void *uc)
+{
+	(void)sig, (void)uc;
+	trapped += si->si_code == SI_KERNEL;
+}
+
+CASE(own_breakpoints, "rt_sigaction,getppid,clone3")
+{
+	struct sigaction sa = { .sa_sigaction = on_breakpoint, .sa_flags = SA_SIGINFO };
+
+	CHECK_EQ(sigaction(SIGTRAP, &sa, NULL), 0);
+	crowd(1, false);
+	for (int i = 0; i < 100; i++) {
+		__asm__ volatile("int3");
+		CHECK(getppid() > 0);
+	}
+	CHECK_EQ(trapped, 100);
+}
+
 CASE(killed_while_busy, "kill,getppid,read")
 {
 	for (int i = 0; i < 40; i++) {

@@ -362,6 +362,21 @@ CASE(memory_barriers, "membarrier")
 		CHECK_EQ(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0), 0);
 		CHECK_EQ(syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0), 0);
 	}
+	if (q & MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE) {
+		const int cmd = MEMBARRIER_CMD_PRIVATE_EXPEDITED_SYNC_CORE;
+		pid_t child;
+		int st;
+
+		CHECK_ERR(syscall(SYS_membarrier, cmd, 0, 0), EPERM);
+		CHECK_EQ(syscall(SYS_membarrier, MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED_SYNC_CORE,
+				 0, 0), 0);
+		CHECK_EQ(syscall(SYS_membarrier, cmd, 0, 0), 0);
+		child = fork(); /* inherits it */
+		if (!child)
+			_exit(syscall(SYS_membarrier, cmd, 0, 0) == 0 ? 0 : 1);
+		CHECK_EQ(waitpid(child, &st, 0), child);
+		CHECK_EQ(st, 0);
+	}
 }
 
 /* The next event, which must be this one. */

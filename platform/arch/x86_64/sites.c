@@ -74,6 +74,23 @@ bool site_recognize(const uint8_t *code, size_t len, uint64_t base, uint64_t ret
 	return !entered_within(code, len, base, out);
 }
 
+uint64_t site_bytes(const struct fast_site *s)
+{
+	static const uint8_t xor_read[] = { 0x31, 0xc0, 0x0f, 0x05, 0x48, 0x3d, 0x00 };
+	uint64_t bytes = 0;
+
+	if (s->tail)
+		memcpy(&bytes, xor_read, sizeof(xor_read));
+	else
+		memcpy(&bytes, s->lead, LEAD_BYTES);
+	return s->tail ? bytes : bytes | 0x050fUL << (8 * LEAD_BYTES);
+}
+
+unsigned site_starts(const struct fast_site *s)
+{
+	return s->tail ? 1U << 2 | 1U << 4 : 1U << LEAD_BYTES;
+}
+
 static void put32(uint8_t *p, uint64_t v)
 {
 	uint32_t low = (uint32_t)v;

@@ -34,12 +34,29 @@ static inline __attribute__((always_inline)) struct stub_slot *own_slot(void)
 	return (struct stub_slot *)((uintptr_t)__builtin_frame_address(0) & ~STUB_SLOT_MASK);
 }
 
+/* Write some bytes of a call site. The first step compares first; if they are not what they
+ * were, nothing is done by the others either. */
+static long patch(const uint64_t a[6], int *begun)
+{
+	volatile uint8_t *at = (volatile uint8_t *)a[0];
+
+	for (unsigned k = 0; a[3] && k < 7; k++)
+		if (at[k] != (uint8_t)(a[3] >> (8 * k)))
+			return -11 /* EAGAIN */;
+	if (a[3])
+		*begun = 1;
+	for (unsigned k = 0; *begun && k < 7; k++)
+		if (a[2] >> k & 1)
+			at[k] = (uint8_t)(a[1] >> (8 * k));
+	return 0;
+}
+
 /* Run what the sentry ordered; fd: what came with the answer. Returns 0, or 1 when a command failed (the slot says
  * which). A clone's child never returns from here. */
 static int run_commands(struct stub_slot *s, long fd)
 {
 	uint32_t n = s->ncmds;
-	int failed = 0;
+	int failed = 0, begun = 0;
 
 	if (n > STUB_MAX_CMDS)
 		n = STUB_MAX_CMDS;
@@ -71,10 +88,7 @@ static int run_commands(struct stub_slot *s, long fd)
 				    ? 0
 				    : -11 /* EAGAIN */;
 		} else if (nr == STUB_PATCH_NR) {
-			/* Only this thread is there to run it. */
-			for (unsigned k = 0; k < 7; k++)
-				((volatile uint8_t *)c->a[0])[k] = (uint8_t)(c->a[1] >> (8 * k));
-			r = 0;
+			r = patch(c->a, &begun);
 		} else {
 			r = sys6(nr, (long)c->a[0], (long)c->a[1], (long)c->a[2],
 				 (long)c->a[3], (long)c->a[4], (long)c->a[5]);
