@@ -70,9 +70,9 @@ echo 0 >n; for w in 1 2 3 4; do (for i in 1 2 3 4 5 6 7 8 9 10; do (lock) 9>lock
 exec 8>l2; flock -n 8 && echo got; flock -n l2 echo no || echo busy; flock -u 8; flock -n l2 echo free; (flock -s 8; flock -s -w 1 l2 echo shared)'
 command -v inotifywait >/dev/null && same inotifywait '
 mkdir w; inotifywait -q -m -r --format "%e %f" w >events 2>&1 & p=$!
-for ((i = 0; i < 300; i++)); do grep -qs "inotify" /proc/$p/fdinfo/3 && break; read -rt 0.02 <> <(:); done; read -rt 0.2 <> <(:)
-echo a >w/a; mv w/a w/b; ln w/b w/c; chmod 600 w/b; rm w/c; mkdir w/d; read -rt 0.3 <> <(:); echo x >w/d/x; rm -r w/d; cat w/b >/dev/null; truncate -s 0 w/b; touch w/b; echo >w/end
-for ((i = 0; i < 300; i++)); do grep -q "CLOSE_WRITE,CLOSE end" events && break; read -rt 0.02 <> <(:); done
+for ((i = 0; i < 300; i++)); do grep -qs "inotify" /proc/$p/fdinfo/3 && break; sleep 0.02; done; sleep 0.2
+echo a >w/a; mv w/a w/b; ln w/b w/c; chmod 600 w/b; rm w/c; mkdir w/d; sleep 0.3; echo x >w/d/x; rm -r w/d; cat w/b >/dev/null; truncate -s 0 w/b; touch w/b; echo >w/end
+for ((i = 0; i < 300; i++)); do grep -q "CLOSE_WRITE,CLOSE end" events && break; sleep 0.02; done
 kill $p; wait $p 2>/dev/null; cat events'
 
 # A package is installed into the overlay: dpkg with its fsyncs, renames and maintainer scripts.
@@ -116,7 +116,7 @@ sqlite() {
     pid=$!
     for _ in $(seq 400); do
       [ "$(wc -l <"$work/acked")" -ge $((turn * 40)) ] && break
-      read -rt 0.05 <> <(:)
+      sleep 0.05
     done
     # Every process of the sandbox at once: they are children of the one we started.
     pkill -KILL -P $pid

@@ -107,7 +107,7 @@ begin() { # line, most seconds, sandbox…
   timeout $limit "$runsc" --debug-log "$work/log" do "$@" <"$work/go" >"$work/out" 2>&1 &
   command=$!
   exec 9>"$work/go"
-  for ((n = 0; n < seconds * 20; n++)); do grep -q "$line" "$work/out" && break; read -rt 0.05 <> <(:); done
+  for ((n = 0; n < seconds * 20; n++)); do grep -q "$line" "$work/out" && break; sleep 0.05; done
   init=$(pgrep -P "$(pgrep -P $command -x runsc)" -x runsc-init || pgrep -P $command -x runsc-init)
   sentry=$(pgrep -P "$init" -x runsc-sentry) gofer=$(pgrep -P "$init" -x runsc-gofer)
 }
@@ -145,8 +145,8 @@ given_back() { # part, place, where, most kB of the sentry, of the gofer
     echo 3 >/proc/sys/vm/drop_caches; stat $d/x; echo dropped; read go"
   peak=$(kb "$sentry" VmHWM) gpeak=$(kb "$gofer" VmHWM)
   echo >&9
-  for _ in $(seq 200); do grep -q dropped "$work/out" && break; read -rt 0.05 <> <(:); done
-  read -rt 0.3 <> <(:)
+  for _ in $(seq 200); do grep -q dropped "$work/out" && break; sleep 0.05; done
+  sleep 0.3
   rss=$(kb "$sentry" VmRSS) grss=$(kb "$gofer" VmRSS)
   # Sanitizers need more.
   [ -n "${RUNSC_TEST_LABEL:-}" ] || { [ "${peak:-999999}" -lt "$most" ] && [ "${gpeak:-999999}" -lt "$gofers" ]; }

@@ -170,7 +170,7 @@ watch() { # output, directory, command…
   rm -rf "$d"; mkdir -p "$d/d"; echo 1 >"$d/f"
   "$@" <"$work/go" >"$out" 2>&1 &
   exec 9>"$work/go"
-  seen() { for _ in $(seq 400); do grep -q "$1" "$out" && return; read -rt 0.05 <> <(:); done; }
+  seen() { for _ in $(seq 400); do grep -q "$1" "$out" && return; sleep 0.05; done; }
   host() { "$@"; n=$((n + 1)); touch "$d/host-done$n"; seen "host-done$n CLOSE_WRITE"; }
   seen established
   host sh -c "echo new >'$d/a'"
@@ -201,7 +201,7 @@ for how in volume rw; do
   if [ $how = volume ]; then opt=(-v "$work/ack-$how:/mnt") dir=/mnt; else opt=(--rw "$work/ack-$how") dir=$work/ack-$how; fi
   "$runsc" do "${opt[@]}" -- "$work/files" acked "$dir" 2>/dev/null </dev/null >"$work/acks" &
   command=$!
-  for _ in $(seq 200); do [ "$(stat -c %s "$work/acks")" -gt 8000 ] && break; read -rt 0.05 <> <(:); done
+  for _ in $(seq 200); do [ "$(stat -c %s "$work/acks")" -gt 8000 ] && break; sleep 0.05; done
   kill -9 "$(pgrep -P "$(pgrep -P $command -x runsc-init)" -x runsc-sentry)"
   wait $command 2>/dev/null
   why=$(python3 - "$work/acks" "$work/ack-$how" <<'PY'
@@ -282,7 +282,7 @@ timeout 20 "$runsc" --root "$work/state" state "$id" | grep -q '"running"'
 say $? hung-gofer-state "$(cat "$work/out")"
 timeout 20 "$runsc" --root "$work/state" kill "$id" KILL
 say $? hung-gofer-kill "status $?"
-for _ in $(seq 100); do "$runsc" --root "$work/state" state "$id" | grep -q '"stopped"' && break; read -rt 0.1 <> <(:); done
+for _ in $(seq 100); do "$runsc" --root "$work/state" state "$id" | grep -q '"stopped"' && break; sleep 0.1; done
 timeout 20 "$runsc" --root "$work/state" delete "$id"
 say $? hung-gofer-delete "it did not stop"
 
@@ -313,7 +313,7 @@ PY
     "$runsc" --dcache "$unused" do -v "$work/tree:/mnt" -- "$work/files" stats "$dir" "$ndirs" "$nfiles" <"$work/go" >"$work/out" 2>&1 &
     command=$!
     exec 9>"$work/go"
-    for _ in $(seq $((1200 + ndirs * nfiles / 100))); do grep -q walked "$work/out" && break; read -rt 0.05 <> <(:); done
+    for _ in $(seq $((1200 + ndirs * nfiles / 100))); do grep -q walked "$work/out" && break; sleep 0.05; done
     init=$(pgrep -P $command -x runsc-init)
     sentry=$(pgrep -P "$init" -x runsc-sentry) gofer=$(pgrep -P "$init" -x runsc-gofer)
     fds=$(ls "/proc/$gofer/fd" | wc -l)
@@ -323,8 +323,8 @@ PY
     [ -n "${RUNSC_TEST_LABEL:-}" ] || [ "$peak" -lt "$most" ] # sanitizers need more
     say $? "limit-of-the-sentrys-memory-$unused" "$peak kB"
     echo >&9
-    for _ in $(seq 200); do grep -q drop "$work/out" && break; read -rt 0.05 <> <(:); done
-    for _ in $(seq 50); do fds=$(ls "/proc/$gofer/fd" | wc -l); [ "$fds" -lt 600 ] && break; read -rt 0.05 <> <(:); done
+    for _ in $(seq 200); do grep -q drop "$work/out" && break; sleep 0.05; done
+    for _ in $(seq 50); do fds=$(ls "/proc/$gofer/fd" | wc -l); [ "$fds" -lt 600 ] && break; sleep 0.05; done
     [ "$fds" -lt 600 ]
     say $? "dropped-caches-$unused" "$fds files"
     rss=$(sed -n 's/^VmRSS:[^0-9]*\([0-9]*\).*/\1/p' "/proc/$sentry/status")

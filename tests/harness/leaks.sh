@@ -40,7 +40,7 @@ leaks_after() { # name
   for i in 1 2 3 4 5 6 7 8 9 10; do
     now=$(leaks_snapshot)
     [ "$now" = "$LEAKS" ] && return 0
-    read -rt 0.2 <> <(:) || true
+    sleep 0.2
   done
   diff <(echo "$LEAKS") <(echo "$now")
   echo "FAIL leak/$1"

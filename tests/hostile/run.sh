@@ -77,7 +77,7 @@ bomb() {
   while kill -0 $run 2>/dev/null; do
     n=$(pgrep -cx runsc-stub)
     [ "$n" -le "$most" ] || most=$n
-    read -rt 0.1 <> <(:) || true
+    sleep 0.1
   done
   wait $run
   st=$?
@@ -108,7 +108,7 @@ kill_part() { # name of the process, signal it gets
   : >"$work/out"
   timeout 60 "$runsc" --debug-log "$work/log" do -- sh -c "$busy" >"$work/out" 2>&1 </dev/null &
   cli=$!
-  for _ in $(seq 200); do grep -q up "$work/out" && break; read -rt 0.05 <> <(:) || true; done
+  for _ in $(seq 200); do grep -q up "$work/out" && break; sleep 0.05; done
   victim=$(ours "$part" | sort -n | head -1)
   t0=$(now_ms)
   kill -KILL $victim
@@ -120,7 +120,7 @@ kill_part() { # name of the process, signal it gets
   left=$(ours runsc-stub; ours runsc-sentry; ours runsc-gofer; ours runsc-init)
   for _ in 1 2 3 4 5; do
     [ -z "$left" ] && break
-    read -rt 0.2 <> <(:) || true
+    sleep 0.2
     left=$(ours runsc-stub; ours runsc-sentry; ours runsc-gofer; ours runsc-init)
   done
   [ -z "$left" ]
@@ -151,18 +151,18 @@ stub() {
   for _ in $(seq 200); do
     before=$(ours runsc-stub | sort -n)
     [ "$(echo "$before" | wc -l)" -ge 3 ] && break # zygote, spare, shell
-    read -rt 0.05 <> <(:) || true
+    sleep 0.05
   done
   echo go >&9
   exec 9>&-
-  for _ in $(seq 200); do grep -q up "$work/out" && break; read -rt 0.05 <> <(:) || true; done
-  read -rt 0.3 <> <(:) || true
+  for _ in $(seq 200); do grep -q up "$work/out" && break; sleep 0.05; done
+  sleep 0.3
   # In the order of their start: the zygote, the shell's, the spare that became the
   # sleeper's, the next spare. The last must not be missed when it has gone, either.
   victim=$(echo "$before" | sed -n 3p)
   spare=$(ours runsc-stub | sort -n | tail -1)
   kill -KILL "$spare"
-  for _ in $(seq 100); do [ -e "/proc/$spare" ] || break; read -rt 0.05 <> <(:) || true; done
+  for _ in $(seq 100); do [ -e "/proc/$spare" ] || break; sleep 0.05; done
   kill -KILL "$victim"
   wait $cli
   st=$?

@@ -8,7 +8,7 @@ mkfifo "$work/go"
 "$runsc" do -- sh -c 'echo up; read x' <"$work/go" >"$work/up" 2>&1 &
 command=$!
 exec 9>"$work/go"
-for _ in $(seq 100); do grep -q up "$work/up" && break; read -rt 0.05 <> <(:); done
+for _ in $(seq 100); do grep -q up "$work/up" && break; sleep 0.05; done
 field() { sed -n "s/^$2:[[:space:]]*//p" "/proc/$1/status"; }
 init=$(pgrep -P "$command" -x runsc-init)
 sentry=$(pgrep -P "$init" -x runsc-sentry) gofer=$(pgrep -P "$init" -x runsc-gofer)

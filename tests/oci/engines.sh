@@ -10,7 +10,7 @@ rc=0 dpid= cpid=
 stop() { # pid
   [ -n "$1" ] || return 0
   kill "$1" 2>/dev/null
-  for _ in $(seq 100); do kill -0 "$1" 2>/dev/null || return 0; read -rt 0.1 <> <(:); done
+  for _ in $(seq 100); do kill -0 "$1" 2>/dev/null || return 0; sleep 0.1; done
   kill -9 "$1" 2>/dev/null
 }
 cleanup() {
@@ -21,7 +21,7 @@ cleanup() {
 }
 trap cleanup EXIT
 t() { local n=$1; shift; if "$@"; then echo "ok engine/$n"; else [ ! -s "$work/err" ] || cat "$work/err"; echo "FAIL engine/$n"; rc=1; fi; }
-wait_for() { for _ in $(seq 150); do "$@" >/dev/null 2>&1 && return 0; read -rt 0.2 <> <(:); done; return 1; }
+wait_for() { for _ in $(seq 150); do "$@" >/dev/null 2>&1 && return 0; sleep 0.2; done; return 1; }
 
 # ---- an image: busybox ----
 mkdir -p "$work/img"/{bin,tmp,etc,proc,sys,dev}

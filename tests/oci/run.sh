@@ -80,7 +80,7 @@ for mb in 100 200 120; do # down, up (swap first), down
 done
 t events-stats test "$(r events --stats "$c1" | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["type"],s["data"]["memory"]["usage"]["usage"]>0,s["data"]["pids"]["current"]>0)')" = "stats True True"
 r kill "$c1" TERM; t kill [ $? = 0 ]
-for _ in $(seq 100); do [ "$(r state "$c1" | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = stopped ] && break; read -rt 0.05 <> <(:); done
+for _ in $(seq 100); do [ "$(r state "$c1" | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = stopped ] && break; sleep 0.05; done
 t state-stopped test "$(r state "$c1" | python3 -c 'import json,sys;s=json.load(sys.stdin);print(s["status"],s["pid"])')" = "stopped 0"
 out=$(r kill "$c1" TERM 2>&1); t kill-stopped test "${out#*container not running}" != "$out"
 r kill --all "$c1" 9; t kill-all-stopped [ $? = 0 ]
@@ -114,7 +114,7 @@ for who in sentry gofer init stub; do
   esac
   family="$init $sentry $(pgrep -P "$init" | paste -sd' ') $(pgrep -P "$sentry" | paste -sd' ')"
   kill -9 $victim
-  for _ in $(seq 100); do kill -0 $family 2>/dev/null || break; read -rt 0.05 <> <(:); done
+  for _ in $(seq 100); do kill -0 $family 2>/dev/null || break; sleep 0.05; done
   t "$who-killed-ends-all" [ -z "$(for p in $family; do kill -0 "$p" 2>/dev/null && echo "$p"; done)" ]
   t "$who-killed-state" test "$(r state "$c3" | python3 -c 'import json,sys;print(json.load(sys.stdin)["status"])')" = stopped
   r delete "$c3"; t "$who-killed-delete" [ $? = 0 ]
