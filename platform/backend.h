@@ -33,9 +33,11 @@ struct plat_backend {
 	void (*shown_regs)(struct plat_thread *th, struct plat_regs *r); /* likewise */
 	size_t (*window_avail)(struct plat_thread *th, uint64_t addr);
 	bool (*window_read)(struct plat_thread *th, uint64_t addr, void *buf, size_t len);
-	bool (*window_write)(struct plat_thread *th, uint64_t addr, const void *buf, size_t len);
+	const void *(*window_in)(struct plat_thread *th, uint64_t addr, size_t len);
+	void *(*window_place)(struct plat_thread *th, size_t len);
+	void (*window_placed)(struct plat_thread *th, uint64_t addr, size_t len);
 	void (*window_flush)(struct plat_thread *th);
-	void (*window_close)(struct plat_thread *th); /* NULL, as the four before: no windows */
+	void (*window_close)(struct plat_thread *th); /* NULL, as those before: no windows */
 	size_t (*get_fpstate)(struct plat_thread *th, void *buf, size_t size);
 	int (*set_fpstate)(struct plat_thread *th, const void *buf, size_t len);
 	void (*resume)(struct plat_thread *th, struct plat_batch *batch);

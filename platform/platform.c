@@ -197,9 +197,30 @@ bool plat_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t l
 	return of(th)->window_read && of(th)->window_read(th, addr, buf, len);
 }
 
+const void *plat_window_in(struct plat_thread *th, uint64_t addr, size_t len)
+{
+	return of(th)->window_in ? of(th)->window_in(th, addr, len) : NULL;
+}
+
+void *plat_window_place(struct plat_thread *th, size_t len)
+{
+	return of(th)->window_place ? of(th)->window_place(th, len) : NULL;
+}
+
+void plat_window_placed(struct plat_thread *th, uint64_t addr, size_t len)
+{
+	of(th)->window_placed(th, addr, len);
+}
+
 bool plat_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len)
 {
-	return of(th)->window_write && of(th)->window_write(th, addr, buf, len);
+	void *to = plat_window_place(th, len);
+
+	if (!to)
+		return false;
+	memcpy(to, buf, len);
+	plat_window_placed(th, addr, len);
+	return true;
 }
 
 void plat_window_flush(struct plat_thread *th)

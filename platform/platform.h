@@ -262,10 +262,16 @@ void plat_shown_regs(struct plat_thread *th, struct plat_regs *r);
  * written arrives when the thread goes on; if it cannot be written there the call's result
  * is -EFAULT, so the caller has seen that it should be. flush: what was written is written
  * now, because something is about to be written another way. close: the trap will not be
- * answered by the path that serves it now. Kernel lock. */
+ * answered by the path that serves it now. in, place, placed: the same without a copy, NULL
+ * for no: where len bytes that were brought are, which may change at any time; where len
+ * bytes can be put, and then that so many are there, at most, for that address. Kernel
+ * lock. */
 size_t plat_window_avail(struct plat_thread *th, uint64_t addr); /* bytes from addr on */
 bool plat_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len);
 bool plat_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len);
+const void *plat_window_in(struct plat_thread *th, uint64_t addr, size_t len);
+void *plat_window_place(struct plat_thread *th, size_t len);
+void plat_window_placed(struct plat_thread *th, uint64_t addr, size_t len);
 void plat_window_flush(struct plat_thread *th);
 void plat_window_close(struct plat_thread *th);
 

@@ -190,40 +190,49 @@ size_t fast_window_avail(struct plat_thread *th, uint64_t addr)
 	return th->fast_open && off < th->in_len ? th->in_len - off : 0;
 }
 
-bool fast_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len)
+const void *fast_window_in(struct plat_thread *th, uint64_t addr, size_t len)
 {
-	const uint8_t *in = (const uint8_t *)th->slot + STUB_FAST_STACK;
 	uint64_t off = addr - th->in_addr;
 
-	if (!th->fast_open)
-		return false;
-	if (off < th->in_len && len <= th->in_len - off) {
-		memcpy(buf, in + off, len);
-		return true;
-	}
-	fast_window_flush(th); /* it may be what was written */
-	return false;
+	if (!th->fast_open || off >= th->in_len || len > th->in_len - off)
+		return NULL;
+	return (const uint8_t *)th->slot + STUB_FAST_STACK + off;
 }
 
-bool fast_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len)
+bool fast_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len)
 {
-	struct stub_fast *f = fast_of(th);
+	const void *in = fast_window_in(th, addr, len);
+
+	if (in)
+		memcpy(buf, in, len);
+	else
+		fast_window_flush(th); /* it may be what was written */
+	return in;
+}
+
+void *fast_window_place(struct plat_thread *th, size_t len)
+{
 	uint8_t *out = (uint8_t *)th->slot + STUB_FAST_STACK + STUB_FAST_IN;
 
 	if (!th->fast_open)
-		return false;
+		return NULL;
 	if (th->nout == STUB_FAST_OUTS || len > STUB_FAST_OUT - th->out_len) {
 		fast_window_flush(th); /* in their order */
-		return false;
+		return NULL;
 	}
-	memcpy(out + th->out_len, buf, len);
+	return out + th->out_len;
+}
+
+void fast_window_placed(struct plat_thread *th, uint64_t addr, size_t len)
+{
+	struct stub_fast *f = fast_of(th);
+
 	f->out[th->nout].addr = th->out_addr[th->nout] = addr;
 	f->out[th->nout].off = th->out_off[th->nout] = th->out_len;
 	f->out[th->nout].len = (uint32_t)len;
 	th->out_len += (uint32_t)len;
 	f->nout = ++th->nout;
 	th->out_off[th->nout] = th->out_len;
-	return true;
 }
 
 void fast_window_close(struct plat_thread *th)

@@ -257,7 +257,9 @@ bool site_breakpoint(struct plat_thread *th, struct plat_trap *t);
 void fast_thread_init(struct plat_thread *th);
 size_t fast_window_avail(struct plat_thread *th, uint64_t addr);
 bool fast_window_read(struct plat_thread *th, uint64_t addr, void *buf, size_t len);
-bool fast_window_write(struct plat_thread *th, uint64_t addr, const void *buf, size_t len);
+const void *fast_window_in(struct plat_thread *th, uint64_t addr, size_t len);
+void *fast_window_place(struct plat_thread *th, size_t len);
+void fast_window_placed(struct plat_thread *th, uint64_t addr, size_t len);
 void fast_window_flush(struct plat_thread *th);
 void fast_window_close(struct plat_thread *th);
 

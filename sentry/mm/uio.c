@@ -147,6 +147,34 @@ long uio_zero(struct uio *u, size_t n)
 	return uio_move(u, UIO_ZERO, NULL, NULL, n);
 }
 
+/* Is all that is left one piece of the guest's memory? */
+static bool one_piece(const struct uio *u, size_t n)
+{
+	return u->mm && n == u->resid && u->cur < u->niov && u->off + n == u->iov[u->cur].len;
+}
+
+void *uio_place(struct uio *u, size_t n)
+{
+	return one_piece(u, n) ? mm_place(u->mm, u->iov[u->cur].base + u->off, n) : NULL;
+}
+
+void uio_placed(struct uio *u, size_t n)
+{
+	mm_placed(u->iov[u->cur].base + u->off, n);
+	uio_took(u, n);
+}
+
+const void *uio_brought(struct uio *u, size_t n)
+{
+	return one_piece(u, n) ? mm_brought(u->mm, u->iov[u->cur].base + u->off, n) : NULL;
+}
+
+void uio_took(struct uio *u, size_t n)
+{
+	u->off += n;
+	u->resid -= n;
+}
+
 void uio_revert(struct uio *u, size_t n)
 {
 	u->resid += n;

@@ -30,6 +30,23 @@ static bool to_window(struct mm *mm, uint64_t dst, const void *src, size_t len)
 	return false;
 }
 
+void *mm_place(struct mm *mm, uint64_t dst, size_t len)
+{
+	if (!len || !mm->as || !range_ok(dst, len) || !own_window(mm))
+		return NULL;
+	return mm_is_writable(mm, dst, len) ? plat_window_place(task_current->pt, len) : NULL;
+}
+
+void mm_placed(uint64_t dst, size_t len)
+{
+	plat_window_placed(task_current->pt, dst, len);
+}
+
+const void *mm_brought(struct mm *mm, uint64_t src, size_t len)
+{
+	return len && own_window(mm) ? plat_window_in(task_current->pt, src, len) : NULL;
+}
+
 int mm_copy_in(struct mm *mm, void *dst, uint64_t src, size_t len)
 {
 	if (!len)

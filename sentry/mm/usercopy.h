@@ -28,6 +28,10 @@ int mm_copy_out(struct mm *mm, uint64_t dst, const void *src, size_t len);
 /* Bytes copied before the first fault (>0), or -LX_EFAULT. */
 long mm_copy_in_partial(struct mm *mm, void *dst, uint64_t src, size_t len);
 long mm_copy_out_partial(struct mm *mm, uint64_t dst, const void *src, size_t len);
+/* For uio_place() and uio_brought(): see plat_window_place(). */
+void *mm_place(struct mm *mm, uint64_t dst, size_t len);
+void mm_placed(uint64_t dst, size_t len);
+const void *mm_brought(struct mm *mm, uint64_t src, size_t len);
 /* Fill with zeros: 0 or -LX_EFAULT. */
 int mm_clear(struct mm *mm, uint64_t dst, size_t len);
 /* Futex words: aligned 32-bit. */
@@ -70,6 +74,14 @@ void uio_fini(struct uio *u);
 long uio_to_user(struct uio *u, const void *src, size_t n);
 long uio_from_user(struct uio *u, void *dst, size_t n);
 long uio_zero(struct uio *u, size_t n);
+/* Without a copy, where that can be: a place for all that is left (n bytes), into which up to
+ * so many may be put before uio_placed() says how many; and all that is left as it was
+ * brought, of which uio_took() says how much was used. The guest may see and change either
+ * at any time. NULL: not now; move it. */
+void *uio_place(struct uio *u, size_t n);
+void uio_placed(struct uio *u, size_t n);
+const void *uio_brought(struct uio *u, size_t n);
+void uio_took(struct uio *u, size_t n);
 void uio_revert(struct uio *u, size_t n); /* step back n bytes */
 
 #endif

@@ -128,6 +128,23 @@ static void gofer_file_release(struct file *f)
 
 /* ---- read and write ---- */
 
+/* A small read into what the guest takes along itself. -LX_EAGAIN: not this one. */
+static int64_t read_placed(struct file *f, struct uio *u, int64_t *pos)
+{
+	void *to = u->resid < IO_LONG ? uio_place(u, u->resid) : NULL;
+	long n;
+
+	if (!to)
+		return -LX_EAGAIN;
+	n = gofer_host_pread(host_fd(f), to, u->resid, *pos);
+	if (n <= 0)
+		return n;
+	uio_placed(u, (size_t)n);
+	*pos += n;
+	gofer_i(f->inode)->stale = true; /* its access time */
+	return n;
+}
+
 static int64_t gofer_read(struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
 {
 	struct gofer_inode *gi = gofer_i(f->inode);
@@ -137,6 +154,10 @@ static int64_t gofer_read(struct file *f, struct uio *u, int64_t *pos, uint32_t 
 	(void)rwf;
 	if (u->resid == 0)
 		return 0;
+	done = read_placed(f, u, pos);
+	if (done != -LX_EAGAIN)
+		return done;
+	done = 0;
 	b = iobuf_get();
 	if (!b)
 		return -LX_ENOMEM;
@@ -219,6 +240,20 @@ static void keep_setid(struct gofer_inode *gi)
 		(void)gofer_setattr(&gi->i, &a);
 }
 
+/* The next bytes to be written: as the guest brought them, or in b. */
+static long next_bytes(struct uio *u, struct iobuf *b, const uint8_t **out)
+{
+	size_t want = u->resid < IOBUF_SIZE ? u->resid : IOBUF_SIZE;
+
+	*out = uio_brought(u, want);
+	if (*out) {
+		uio_took(u, want);
+		return (long)want;
+	}
+	*out = b->data;
+	return uio_from_user(u, b->data, want);
+}
+
 static int64_t gofer_write(struct file *f, struct uio *u, int64_t *pos, uint32_t rwf)
 {
 	struct gofer_inode *gi = gofer_i(f->inode);
@@ -234,7 +269,8 @@ static int64_t gofer_write(struct file *f, struct uio *u, int64_t *pos, uint32_t
 		return -LX_ENOMEM;
 	while (u->resid) {
 		size_t want = u->resid < IOBUF_SIZE ? u->resid : IOBUF_SIZE;
-		long got = uio_from_user(u, b->data, want);
+		const uint8_t *data;
+		long got = next_bytes(u, b, &data);
 		int64_t n;
 
 		if (got <= 0) {
@@ -243,9 +279,9 @@ static int64_t gofer_write(struct file *f, struct uio *u, int64_t *pos, uint32_t
 		}
 		if (append)
 			*pos = append_pos(gi);
-		n = write_chunk(f, gi, b->data, (size_t)got, *pos, append);
+		n = write_chunk(f, gi, data, (size_t)got, *pos, append);
 		if ((n == -LX_ENOSPC || n == -LX_EDQUOT) && gofer_make_room(gi))
-			n = write_chunk(f, gi, b->data, (size_t)got, *pos, append);
+			n = write_chunk(f, gi, data, (size_t)got, *pos, append);
 		if (n < got)
 			uio_revert(u, (size_t)(got - (n > 0 ? n : 0)));
 		if (n <= 0) {
