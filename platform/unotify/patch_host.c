@@ -483,16 +483,15 @@ bool site_breakpoint(struct plat_thread *th, struct plat_trap *t)
 	const uint64_t at = th->regs.rip - 1;
 
 	for (unsigned i = 0; i < n; i++) {
-		uint8_t now;
-
 		if (f->site[i].after - site_size(&f->site[i]) != at)
 			continue;
 		if (th->as->poked == i + 1) {
 			th->regs.rip = site_addr(i, offsetof(struct stub_site, code));
+		} else if (th->stepped_on == at) {
+			th->stepped_on = 0;
+			return false; /* still there: the guest's own */
 		} else {
-			if (unotify_read(th->as, at, &now, 1) != 1 || now == BREAKPOINT)
-				return false; /* the guest's own */
-			th->regs.rip = at; /* it was there a moment ago */
+			th->regs.rip = th->stepped_on = at; /* was it there a moment ago? */
 		}
 		t->kind = PLAT_TRAP_KICK;
 		return true;

@@ -120,6 +120,7 @@ struct plat_thread {
 	bool own_gs;		/* the guest uses GS itself */
 	bool fast_open;		/* the windows in the slot may be used: its call is being served */
 	bool patching;		/* its batch rewrites a site */
+	uint64_t stepped_on;	/* a site where there was a breakpoint when it was last there */
 	int patch_prot[2];	/* what its pages were set to, beside other threads */
 	unsigned patch;		/* TH_CALL: the site to be rewritten after it, + 1 */
 	uint64_t in_addr;

@@ -578,6 +578,45 @@ CASE(own_breakpoints, "rt_sigaction,getppid,clone3")
 	CHECK_EQ(trapped, 100);
 }
 
+/* And in the place of a call, where the sandbox may have left something else than was there. */
+static volatile uint8_t *planted;
+static uint8_t planted_over;
+
+static void on_planted(int sig, siginfo_t *si, void *uc)
+{
+	greg_t *rip = &((ucontext_t *)uc)->uc_mcontext.gregs[REG_RIP];
+
+	(void)sig, (void)si;
+	if (*rip != (greg_t)planted + 1)
+		_exit(9);
+	*planted = planted_over;
+	--*rip;
+	trapped++;
+}
+
+CASE(own_breakpoints_at_calls, "rt_sigaction,getppid,clone3,mprotect")
+{
+	struct sigaction sa = { .sa_sigaction = on_planted, .sa_flags = SA_SIGINFO };
+	uint8_t *at = (uint8_t *)(uintptr_t)getppid;
+	void *page;
+
+	for (int i = 0; i < 16 && memcmp(at, "\xb8\x6e\0\0\0\x0f\x05", 7); i++)
+		at++;
+	if (memcmp(at, "\xb8\x6e\0\0\0\x0f\x05", 7))
+		SKIP("another getppid");
+	CHECK_EQ(sigaction(SIGTRAP, &sa, NULL), 0);
+	crowd(1, false);
+	page = (void *)((uintptr_t)at & ~4095UL);
+	CHECK_EQ(mprotect(page, 8192, PROT_READ | PROT_WRITE | PROT_EXEC), 0);
+	planted = at;
+	planted_over = *at;
+	for (int i = 0; i < 20; i++) {
+		*planted = 0xcc;
+		CHECK(getppid() > 0);
+		CHECK_EQ(trapped, i + 1);
+	}
+}
+
 CASE(killed_while_busy, "kill,getppid,read")
 {
 	for (int i = 0; i < 40; i++) {
