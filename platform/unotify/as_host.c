@@ -164,9 +164,11 @@ bool thread_unlink_locked(struct plat_thread *th)
 	return true;
 }
 
-/* A thread in TH_NEW, in the tables: two references, the kernel's and ours. */
+/* A thread in TH_NEW, in the tables: two references, the kernel's and ours. token: of the
+ * stub that is at home in the slot already and may be reading there at this moment; 0: nobody
+ * is. */
 static struct plat_thread *thread_alloc_locked(struct plat_as *as, void *cookie, struct chunk *c,
-					       int slot)
+					       int slot, uint64_t token)
 {
 	struct plat_thread *th = calloc(1, sizeof(*th));
 
@@ -183,13 +185,15 @@ static struct plat_thread *thread_alloc_locked(struct plat_as *as, void *cookie,
 	th->slot_index = (unsigned)slot;
 	th->slot = (struct stub_slot *)(void *)(c->host + (unsigned)slot * STUB_SLOT_SIZE);
 	th->slot_guest = c->guest + (unsigned)slot * STUB_SLOT_SIZE;
-	th->token = random_token();
+	th->token = token ? token : random_token();
 	th->close_listener = -1;
 	th->lent_place = -1;
 	atomic_store(&th->state, TH_NEW);
-	memset(th->slot, 0, sizeof(*th->slot));
+	if (!token) {
+		memset(th->slot, 0, sizeof(*th->slot));
+		th->slot->token = th->token;
+	}
 	th->slot->alive = 1;
-	th->slot->token = th->token;
 	list_push_back(&as->threads, &th->link);
 	th->slot->crowd = ++as->nthreads > FEW_THREADS;
 	list_push_back(&as->u->newborn, &th->pending);
@@ -207,6 +211,7 @@ static int spare_ask(struct unotify *u)
 	if (!c)
 		return -ENOMEM;
 	c->guest = place_addr(u, 0);
+	c->dirty = 1; /* the stub writes there, whatever becomes of it */
 	u->spare.token = random_token();
 	err = zygote_spawn(u, c, u->spare.token, &u->spare.pipe);
 	if (err) {
@@ -283,11 +288,9 @@ int unotify_as_new(struct plat *p, void *cookie, struct plat_as **out_as,
 	mutex_lock(&u->mu);
 	as->pid = pid;
 	list_push_back(&u->spaces, &as->link);
-	c->used = c->dirty = 1;
-	th = thread_alloc_locked(as, cookie, c, 0);
+	c->used = 1;
+	th = thread_alloc_locked(as, cookie, c, 0, token);
 	if (th) {
-		th->token = token;
-		th->slot->token = token;
 		th->close_listener = stub_listener;
 		refs_get(&as->refs); /* the host process's, dropped by the reaper */
 	} else {
@@ -407,7 +410,7 @@ static int new_in_same_as(struct plat_thread *parent, void *cookie, struct plat_
 	mutex_lock(&as->u->mu);
 	c = slot_for_thread(as, &slot, &map);
 	if (c)
-		th = thread_alloc_locked(as, cookie, c, slot);
+		th = thread_alloc_locked(as, cookie, c, slot, 0);
 	if (c && !th)
 		c->used &= ~(1u << slot);
 	if (th)
@@ -439,7 +442,7 @@ static int new_in_fork(struct plat_thread *parent, void *cookie, struct plat_thr
 		as->sites_mapped = parent->as->sites_mapped;
 		as->poked = parent->as->poked;
 		refs_get(&as->l->refs);
-		th = thread_alloc_locked(as, cookie, c, 0);
+		th = thread_alloc_locked(as, cookie, c, 0, 0);
 		if (th) {
 			list_push_back(&as->chunks, &c->link);
 			list_push_back(&u->spaces, &as->link);
