@@ -543,6 +543,48 @@ static bool t_late_workers(struct plat *p)
 	return ok;
 }
 
+/* Comes and goes on its CPU all the time. */
+static void *come_and_go(void *stop)
+{
+	unsigned r = (unsigned)gettid();
+
+	while (!__atomic_load_n((bool *)stop, __ATOMIC_RELAXED)) {
+		r = r * 1103515245 + 12345;
+		for (volatile unsigned i = 0; i < (r >> 16) % 5000; i++)
+			;
+		nanosleep(&(struct timespec){ .tv_nsec = 1 }, NULL);
+	}
+	return NULL;
+}
+
+/* New address spaces, every second one made while it is waited for, where their host
+ * processes are held up at any moment: each of them is known when it reports. */
+static bool t_fresh_spaces(struct plat *p)
+{
+	bool ok = true, stop = false;
+	pthread_t noise[8];
+	struct ctx *c[2] = { ctx_new(), ctx_new() };
+
+	for (int i = 0; i < 8; i++) {
+		cpu_set_t cpu;
+
+		CHECK(pthread_create(&noise[i], NULL, come_and_go, &stop) == 0);
+		CPU_ZERO(&cpu);
+		CPU_SET(i % get_nprocs(), &cpu);
+		pthread_setaffinity_np(noise[i], sizeof(cpu), &cpu);
+	}
+	for (int round = 0; round < 5000 && ok; round++) {
+		for (int i = 0; i < 2; i++)
+			CHECK(plat_as_new(p, c[i], &c[i]->as, &c[i]->th) == 0);
+		for (int i = 0; i < 2 && ok; i++)
+			drop(c[i]);
+	}
+	__atomic_store_n(&stop, true, __ATOMIC_RELAXED);
+	for (int i = 0; i < 8; i++)
+		pthread_join(noise[i], NULL);
+	return ok;
+}
+
 static bool t_wrong_call(struct plat *p)
 {
 	struct ctx *c = boot(p, code_wrongcall, LEN(code_wrongcall));
@@ -954,6 +996,7 @@ static const struct {
 	{ "int80", t_int80, false }, { "kick", t_kick, false }, { "fpu", t_fpu, true }, { "memory", t_memory, false },
 	{ "lend_fd", t_lend_fd, false }, { "cmpxchg", t_cmpxchg, true }, { "fork", t_fork, false }, { "thread", t_thread, false },
 	{ "many_threads", t_many_threads, false }, { "late_workers", t_late_workers, true },
+	{ "fresh_spaces", t_fresh_spaces, true },
 	{ "wrong_call", t_wrong_call, false }, { "died", t_died, true },
 	{ "storm", t_storm, false }, { "partial", t_partial, true },
 	{ "partial_kick", t_partial_kick, true }, { "kick_storm", t_kick_storm, true },
