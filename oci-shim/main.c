@@ -113,6 +113,9 @@ int main(int argc, char **argv)
 	 * contending, a heap each would cost memory, and libc would read /sys for their
 	 * number when nothing can be opened any more. */
 	mallopt(M_ARENA_MAX, 1);
+	/* A caller that ignores it hands that on, and the host would not keep the ends of our
+	 * children for us, nor for those who inherit it. */
+	signal(SIGCHLD, SIG_DFL);
 	args = copy_args(argv + (argc > 0));
 	if (!args) {
 		fprintf(stderr, "runsc: out of memory\n");

@@ -64,9 +64,7 @@ static void close_inherited(const struct launch *l, int proxy, int gofer, int re
 		keep[n++] = l->mem[i].stat;
 	}
 	fds_keep_only(keep, n);
-	/* What libc or a bug prints goes where the log goes. */
-	if (l->o->debug_fd >= 0)
-		dup2(l->o->debug_fd, 2);
+	fds_stderr(l->o->debug_fd);
 }
 
 static void make_platform(struct boot_state *b)
@@ -166,6 +164,14 @@ static void spawn_init(struct boot_state *b)
 /* The end: nothing is freed in a release build; the kernel ends the stubs with us. */
 __attribute__((noreturn)) static void finish(struct boot_state *b, int status)
 {
+	const char *why = container_ended_by(b->c);
+	struct oerr e = { 0 };
+
+	if (why) {
+		oerr_set(&e, "the container's first process was ended with signal %d: %s",
+			 status & 0x7f, why);
+		report_send(b->report, REPORT_ERROR, 0, 0, &e);
+	}
 #ifndef NDEBUG
 	kernel_stop(b->k);
 	plat_stop(b->plat);

@@ -211,7 +211,7 @@ static int stay(const struct runsc_opts *o, struct creation *c, struct oerr *e)
 	close(c->st->dirfd);
 	c->st->dirfd = -1;
 	status = console_foreground(c->l.proxy, c->l.proxy_pidfd, c->io.master, false);
-	r = launch_post_mortem(&c->l, e);
+	r = launch_post_mortem(&c->l, status, e);
 	if (!c->a.keep) {
 		struct oerr e2 = { 0 };
 		struct state *st;

@@ -217,7 +217,7 @@ int cmd_do(struct runsc_opts *o, char **argv, struct oerr *e)
 		return -1;
 	launch_commit(&l);
 	status = console_foreground(l.proxy, l.proxy_pidfd, -1, true);
-	r = launch_post_mortem(&l, e);
+	r = launch_post_mortem(&l, status, e);
 	/* A command that was killed may have left the terminal in its own mode. */
 	if (tty && status & 0x7f)
 		tcsetattr(0, TCSADRAIN, &saved);

@@ -144,6 +144,7 @@ __attribute__((noreturn)) static void proxy_child(const struct runsc_opts *o,
 	if (write(sync, &m, sizeof(m)) < 0 || m.text[0])
 		_exit(1);
 	fds_keep_only((int[]){ sock, o->debug_fd }, 2);
+	fds_stderr(o->debug_fd);
 	proxy_exec_main(sock);
 }
 

@@ -41,6 +41,12 @@ void fds_keep_only(const int *keep, unsigned n)
 	close_range(from, ~0u, 0);
 }
 
+void fds_stderr(int log_fd)
+{
+	if (log_fd >= 0)
+		dup2(log_fd, 2);
+}
+
 int fd_above_stdio(int fd)
 {
 	int up;

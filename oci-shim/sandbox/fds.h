@@ -10,6 +10,9 @@
 /* Make 0, 1 and 2 /dev/null and close every other fd that is not listed (-1 entries
  * are ignored). Whatever the caller leaked into us must not outlive the command. */
 void fds_keep_only(const int *keep, unsigned n);
+/* What libc, a sanitizer or a bug prints goes where the log goes (-1: nowhere). After
+ * fds_keep_only(), in every child. */
+void fds_stderr(int log_fd);
 /* Move an fd above the standard ones (takes it over); -1 stays -1. */
 int fd_above_stdio(int fd);
 /* One packet, or -1 with errno. */

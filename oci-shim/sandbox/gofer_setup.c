@@ -269,6 +269,7 @@ void gofer_main(const struct launch *l, int sock, int report)
 	prctl(PR_SET_NAME, "runsc-gofer");
 	title_set(l->o, "runsc-gofer");
 	fds_keep_only(keep, 3);
+	fds_stderr(l->o->debug_fd);
 	log_setup(l->o->debug_fd, l->o->debug ? LOG_DEBUG : LOG_INFO, "gofer");
 	setsid();
 	signal(SIGPIPE, SIG_IGN);

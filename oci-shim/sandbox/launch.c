@@ -91,18 +91,27 @@ static int on_namespaces(struct launch *l, const struct report_msg *m, struct oe
 	return 0;
 }
 
+/* A report. What the proxy left unread when it ended comes as an error before what it had
+ * said. */
+static bool take_report(const struct launch *l, struct report_msg *m, int flags)
+{
+	ssize_t n;
+
+	do
+		n = recv(l->report, m, sizeof(*m), flags);
+	while (n < 0 && (errno == EINTR || errno == ECONNRESET));
+	m->text[sizeof(m->text) - 1] = 0;
+	return n == (ssize_t)sizeof(*m);
+}
+
 /* 1: go on; 0: ready; -1. The proxy's word about its children and the sentry's that it is
  * ready come in either order. What is left unread when the command ends would reset the
  * connection under the proxy. */
 static int one_report(struct launch *l, bool *ready, struct oerr *e)
 {
 	struct report_msg m = { 0 };
-	ssize_t n;
 
-	do
-		n = recv(l->report, &m, sizeof(m), 0);
-	while (n < 0 && errno == EINTR);
-	if (n != (ssize_t)sizeof(m))
+	if (!take_report(l, &m, 0))
 		return oerr_set(e, "the sandbox's processes ended without a word: --debug-log FILE may tell why");
 	switch (m.kind) {
 	case REPORT_NAMESPACES:
@@ -114,7 +123,6 @@ static int one_report(struct launch *l, bool *ready, struct oerr *e)
 		*ready = true;
 		return !l->sentry_pid;
 	default:
-		m.text[sizeof(m.text) - 1] = 0;
 		e->code = m.a;
 		return oerr_set(e, "%s", m.text);
 	}
@@ -182,13 +190,19 @@ void launch_abort(struct launch *l)
 	l->proxy_pidfd = l->report = -1;
 }
 
-int launch_post_mortem(struct launch *l, struct oerr *e)
+int launch_post_mortem(struct launch *l, int status, struct oerr *e)
 {
-	struct report_msg m = { 0 };
+	bool said_end = false;
+	struct report_msg m;
 
-	if (recv(l->report, &m, sizeof(m), MSG_DONTWAIT) != (ssize_t)sizeof(m) ||
-	    m.kind != REPORT_ERROR)
+	while (take_report(l, &m, MSG_DONTWAIT)) {
+		if (m.kind == REPORT_ERROR)
+			return oerr_set(e, "%s", m.text);
+		said_end |= m.kind == REPORT_END;
+	}
+	if (said_end)
 		return 0;
-	m.text[sizeof(m.text) - 1] = 0;
-	return oerr_set(e, "%s", m.text);
+	return oerr_set(e, "the sandbox's proxy ended unexpectedly (%s %d), and all of it with it: was it killed? --debug-log FILE may tell more",
+			WIFSIGNALED(status) ? "signal" : "status",
+			WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
 }

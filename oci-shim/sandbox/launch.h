@@ -57,8 +57,9 @@ int launch_sandbox(struct launch *l, struct oerr *e);
 void launch_commit(struct launch *l);
 /* End a launched sandbox and wait until it is gone. */
 void launch_abort(struct launch *l);
-/* After the proxy has ended: did something go wrong inside? 0 or -1 with e. */
-int launch_post_mortem(struct launch *l, struct oerr *e);
+/* After the proxy has ended with this wait status: did something go wrong inside? 0 or -1
+ * with e. */
+int launch_post_mortem(struct launch *l, int status, struct oerr *e);
 
 /* A listening control socket in the state directory, or -1 with e. */
 int control_listen(struct state *st, struct oerr *e);

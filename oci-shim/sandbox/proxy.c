@@ -32,14 +32,14 @@ void report_send(int fd, enum report_kind kind, int a, int b, const struct oerr 
 	struct report_msg m = { .kind = kind, .a = a, .b = b };
 	struct iovec iov = { &m, sizeof(m) };
 
-	if (fd < 0)
-		return;
 	if (e) {
 		if (!m.a)
 			m.a = e->code;
 		snprintf(m.text, sizeof(m.text), "%.1011s", e->text);
 		log_error("%s", e->text);
 	}
+	if (fd < 0)
+		return;
 	/* sendmsg: the one way to send that the sentry's filter knows. */
 	if (sendmsg(fd, &(struct msghdr){ .msg_iov = &iov, .msg_iovlen = 1 },
 		    MSG_NOSIGNAL | MSG_DONTWAIT) < 0)
@@ -52,11 +52,13 @@ static void forward_signals(struct proxy *p, int sfd)
 {
 	struct signalfd_siginfo si[8];
 	ssize_t n = read(sfd, si, sizeof(si));
+	const uint32_t self = (uint32_t)getpid();
 
 	for (ssize_t i = 0; i < n / (ssize_t)sizeof(si[0]); i++) {
 		struct proxy_msg m = { PROXY_SIGNAL, (int32_t)si[i].ssi_signo };
 
-		if (m.value == SIGCHLD)
+		/* Nobody reads what we write: that is no signal for the container. */
+		if (m.value == SIGCHLD || (m.value == SIGPIPE && si[i].ssi_pid == self))
 			continue;
 		/* Made by the kernel: by our controlling terminal. */
 		if (si[i].ssi_code == SI_KERNEL ||
@@ -68,11 +70,12 @@ static void forward_signals(struct proxy *p, int sfd)
 }
 
 /* End the way the guest process did. */
-__attribute__((noreturn)) static void die_like(int status)
+__attribute__((noreturn)) static void die_like(const struct proxy *p, int status)
 {
 	struct rlimit no_core = { 0, 0 };
 	sigset_t all;
 
+	report_send(p->report, REPORT_END, status, 0, NULL);
 	if (WIFSIGNALED(status)) {
 		setrlimit(RLIMIT_CORE, &no_core);
 		signal(WTERMSIG(status), SIG_DFL);
@@ -138,7 +141,6 @@ static void sentry_gone(struct proxy *p, const char *who, int pidfd)
 	waitid(P_PIDFD, (id_t)pidfd, &si, WEXITED | WNOWAIT);
 	oerr_set(&e, "the sandbox's %s ended unexpectedly (%s %d): --debug-log FILE may tell why",
 		 who, si.si_code == CLD_EXITED ? "status" : "signal", si.si_status);
-	log_error("%s", e.text);
 	report_send(p->report, REPORT_ERROR, 0, 0, &e);
 }
 
@@ -189,6 +191,7 @@ static bool command_says(struct proxy *p)
 void proxy_loop(struct proxy *p)
 {
 	struct pollfd pf[5];
+	struct oerr e = { 0 };
 	int status = SIGKILL;
 	sigset_t all;
 	int sfd;
@@ -205,6 +208,8 @@ void proxy_loop(struct proxy *p)
 		if (poll(pf, 5, -1) < 0) {
 			if (errno == EINTR)
 				continue;
+			oerr_errno(&e, errno, "the sandbox's proxy cannot wait for it");
+			report_send(p->report, REPORT_ERROR, 0, 0, &e);
 			break;
 		}
 		if (pf[0].revents)
@@ -213,7 +218,7 @@ void proxy_loop(struct proxy *p)
 		 * at the socket first and at the processes later. */
 		if ((pf[1].revents || pf[2].revents || pf[3].revents) && take_exit(p, &status)) {
 			reap_children(p, false);
-			die_like(status);
+			die_like(p, status);
 		}
 		if (pf[4].revents && command_says(p)) {
 			reap_children(p, true);
@@ -227,13 +232,15 @@ void proxy_loop(struct proxy *p)
 			sentry_gone(p, "file server", p->gofer_fd);
 			break;
 		}
-		if (pf[1].revents & POLLHUP && p->sentry_fd < 0)
+		if (pf[1].revents & POLLHUP && p->sentry_fd < 0) {
+			log_info("the sandbox is gone");
 			break;
+		}
 		if (pf[1].revents & POLLHUP)
 			p->sock = -1; /* the pidfd says the rest */
 	}
 	reap_children(p, true);
-	die_like(status);
+	die_like(p, status);
 }
 
 /* ---- set-up ---- */
@@ -424,6 +431,7 @@ void proxy_main(struct launch *l, int report)
 	title_set(l->o, title);
 	fds_keep_only((int[]){ p.sock, p.sentry_fd, p.gofer_fd, p.report, l->o->debug_fd,
 			       p.reporter > 0 ? p.reporter_fd : -1 }, 6);
+	fds_stderr(l->o->debug_fd);
 	/* The caller's directory is not to be kept busy. */
 	if (chdir("/") < 0 || caps_reduce(0, &e) < 0)
 		log_warn("%s", e.text);

@@ -51,6 +51,7 @@ void reporter_main(const struct launch *l, int sock)
 	prctl(PR_SET_NAME, "runsc-reporter");
 	title_set(l->o, "runsc-reporter");
 	fds_keep_only(keep, 3);
+	fds_stderr(l->o->debug_fd);
 	log_setup(l->o->debug_fd, l->o->debug ? LOG_DEBUG : LOG_INFO, "reporter");
 	setsid();
 	signal(SIGPIPE, SIG_IGN);

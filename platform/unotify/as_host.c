@@ -303,6 +303,7 @@ int unotify_as_new(struct plat *p, void *cookie, struct plat_as **out_as,
 	}
 	err = workers_adopt(u, l, th);
 	if (err) {
+		log_warn("stub %d for a new program cannot be served", (int)pid);
 		unotify_release(th);
 		unotify_as_put(as);
 		return err;
@@ -311,6 +312,7 @@ int unotify_as_new(struct plat *p, void *cookie, struct plat_as **out_as,
 	*out_thread = th;
 	return 0;
 fail:
+	log_warn("no stub for a new program: %s", strerror(-err));
 	if (as && !as->l)
 		free(l);
 	if (as)

@@ -622,8 +622,10 @@ static bool wait_for_call(struct listener *l, struct seccomp_notif *n)
 			return true;
 		if (errno == EINTR)
 			continue;
-		if (errno != ENOENT)
+		if (errno != ENOENT) {
+			log_error("a listener fails: %s", strerror(errno));
 			return false;
+		}
 		/* A caller died, or all of them. */
 		p.revents = 0;
 		if (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP))
@@ -783,8 +785,11 @@ int workers_adopt(struct unotify *u, struct listener *l, struct plat_thread *th)
 		set_state(th, TH_TRAPPED);
 	}
 	mutex_unlock(&u->mu);
-	if (!ok)
+	if (!ok) {
+		log_error("stub %d reports with call %d, kind %llu: not what it was made for",
+			  (int)n.pid, n.data.nr, (unsigned long long)n.data.args[0]);
 		return -EAGAIN;
+	}
 	if (!is_worker || fresh.l) {
 		spare_refill(u);
 		return workers_serve(u, l);

@@ -259,6 +259,9 @@ int container_serve(struct container *c)
 		 : c->stopping	 ? c->stop_status
 				 : STATUS_KILLED;
 	kernel_unlock(c->k);
+	log_info("the container ends with %s %d%s", status & 0x7f ? "signal" : "status",
+		 status & 0x7f ? status & 0x7f : (status >> 8) & 0xff,
+		 c->init->exited ? "" : ", its first process with it");
 	/* Everything else in the container ends with its first process, and whoever
 	 * waits for it hears of that before the end of the first one. */
 	list_for_each_safe(p, tmp, &c->procs, link) {
@@ -293,6 +296,16 @@ void container_release(struct container *c)
 		p->tty_file = NULL;
 	}
 	kernel_unlock(c->k);
+}
+
+const char *container_ended_by(struct container *c)
+{
+	const char *why;
+
+	kernel_lock(c->k);
+	why = c->init->ended_by;
+	kernel_unlock(c->k);
+	return why;
 }
 
 void container_finish(struct container *c, int status)

@@ -45,6 +45,10 @@ int container_serve(struct container *c);
 /* Drop what is held of the kernel's objects, between kernel_stop() and kernel_free(). */
 void container_release(struct container *c);
 
+/* Why the sandbox ended the first process, when container_serve() has returned; NULL: it
+ * ended as it or somebody outside wanted. */
+const char *container_ended_by(struct container *c);
+
 /* Tell the first process's proxy; the last thing before the sentry exits. */
 void container_finish(struct container *c, int status);
 

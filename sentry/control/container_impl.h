@@ -28,6 +28,7 @@ struct cproc {			/* a process that somebody outside waits for */
 	bool hook;
 	bool exited;		/* [kernel] */
 	int status;		/* [kernel] wait status */
+	const char *ended_by;	/* [kernel] as tgroup.ended_by */
 };
 
 struct container {

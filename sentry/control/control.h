@@ -103,6 +103,7 @@ enum report_kind {
 	REPORT_PIDS,		/* proxy: a = sentry's pid, b = gofer's pid (host) */
 	REPORT_READY,		/* sentry: everything is set up */
 	REPORT_ERROR,		/* anyone: text; a = exit status for run and do, or 0 */
+	REPORT_END,		/* proxy: it ends now, as the first process did */
 };
 struct report_msg {
 	uint32_t kind;

@@ -52,6 +52,7 @@ static void on_exit_cb(struct tgroup *tg, void *ctx)
 	struct cproc *p = ctx;
 
 	p->status = tg->exit_code;
+	p->ended_by = tg->ended_by;
 	p->exited = true;
 	chost_event_set(p->c->event_fd);
 }
@@ -281,6 +282,7 @@ int cproc_signal(struct cproc *p, int signo, bool from_tty)
 	} else if (p == c->init && !c->started) {
 		/* Nothing runs yet: what would end it ends the container. */
 		if (FATAL_DEFAULT & SIGBIT(signo)) {
+			log_info("signal %d ends the container before its start", signo);
 			c->stopping = true;
 			c->stop_status = signo;
 		}

@@ -215,7 +215,7 @@ static bool serve_batch_failure(struct task *t, const struct plat_trap *tr)
 	t->batch_done = NULL;
 	if (t->exec) {
 		log_warn("task %d: execve: command %d failed: %d", t->tid, tr->index, tr->error);
-		tgroup_kill(t->tg, LX_SIGKILL);
+		tgroup_lose(t->tg, LX_SIGKILL, "the host refused a mapping of the new program");
 		return die(t);
 	}
 	t->kick_fn = NULL;
@@ -402,9 +402,16 @@ static bool serve_kick(struct task *t)
 	return run_call(t);
 }
 
+/* Its stub is gone, and it was not the kernel here that ended it. */
+static void stub_lost(struct task *t, const struct plat_trap *tr)
+{
+	tgroup_lose(t->tg, tr->signo ? tr->signo : LX_SIGKILL,
+		    "its stub was killed on the host: was there no memory left?");
+}
+
 static bool serve_died(struct task *t, const struct plat_trap *tr)
 {
-	tgroup_kill(t->tg, tr->signo ? tr->signo : LX_SIGKILL);
+	stub_lost(t, tr);
 	return die(t);
 }
 
@@ -452,7 +459,7 @@ static bool serve(struct task *t, const struct plat_trap *tr)
 static void note_trap(struct task *t, const struct plat_trap *tr)
 {
 	if (tr->kind == PLAT_TRAP_DIED)
-		tgroup_kill(t->tg, tr->signo ? tr->signo : LX_SIGKILL);
+		stub_lost(t, tr);
 }
 
 static void enter_kernel(struct task *t)

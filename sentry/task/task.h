@@ -205,6 +205,8 @@ struct tgroup {			/* a process */
 	struct krlimit rlim[LX_RLIM_NLIMITS];
 	int exit_signal;		/* SIGCHLD */
 	int exit_code;			/* wait status; valid when zombie */
+	const char *ended_by;		/* why the sandbox ended it; NULL: it ended by itself, or
+					 * by a signal */
 	bool zombie, exiting, reaped;
 	bool stopped, stop_reported, continued; /* job control, for wait4 */
 	int stop_sig;

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "platform/base/bug.h"
+#include "platform/base/log.h"
 #include "sentry/ipc/sem.h"
 #include "sentry/seccomp/seccomp.h"
 #include "sentry/task/pid.h"
@@ -314,8 +315,13 @@ void clone_settled(struct task *t)
 
 long clone_failed(struct task *t, int error)
 {
+	static bool said; /* under the kernel lock; guests can have many refused */
 	struct task *c = t->cloning;
 
+	if (!said && !t->killed)
+		log_warn("process %d: a clone failed: error %d; no more of these are reported",
+			 t->tg->tgid, -error);
+	said |= !t->killed;
 	if (t->cloning_pidfd >= 0 && t->fds)
 		fdtable_close(t, t->cloning_pidfd);
 	if (c->state == TASK_NEW && !c->started)

@@ -291,7 +291,7 @@ static long exec_wait(struct task *t)
 	if (t->tg->nlive > 1)
 		return -LX_EPARK;
 	if (unshare_for_exec(t))
-		tgroup_kill(t->tg, LX_SIGKILL);
+		tgroup_lose(t->tg, LX_SIGKILL, "no memory for execve");
 	else
 		exec_commit(t);
 	return -LX_ERAN;
@@ -392,8 +392,7 @@ static void next_part(struct task *t)
 
 static bool exec_fail(struct task *t, const char *what)
 {
-	log_warn("task %d: execve: %s", t->tid, what);
-	tgroup_kill(t->tg, LX_SIGKILL);
+	tgroup_lose(t->tg, LX_SIGKILL, what);
 	return task_to_guest(t, 0, false);
 }
 
@@ -405,7 +404,7 @@ static bool enter_image(struct task *t)
 	for (unsigned i = 0; i < img->nwrites; i++)
 		if (mm_copy_out(t->mm, img->writes[i].addr, img->writes[i].data,
 				img->writes[i].len))
-			return exec_fail(t, "the stack cannot be written");
+			return exec_fail(t, "the stack of its new program cannot be written");
 	memset(t->regs, 0, sizeof(*t->regs));
 	t->regs->rip = img->entry;
 	t->regs->rsp = img->sp;

@@ -38,6 +38,15 @@ void tgroup_kill(struct tgroup *tg, int status)
 	}
 }
 
+void tgroup_lose(struct tgroup *tg, int status, const char *why)
+{
+	if (!tg->exiting) {
+		log_warn("process %d is ended with signal %d: %s", tg->tgid, status, why);
+		tg->ended_by = why;
+	}
+	tgroup_kill(tg, status);
+}
+
 long task_exit(struct task *t, int status)
 {
 	if (!t->killed)
@@ -387,8 +396,9 @@ void tgroup_kill_timer(struct ktimer *tm)
 	struct tgroup *tg = container_of(tm, struct tgroup, kill_timer);
 
 	tgroup_get(tg);
-	log_warn("process %d does not follow a kick: its stub is killed", tg->tgid);
-	tgroup_kill(tg, LX_SIGKILL);
+	if (tg->exiting)
+		log_warn("process %d does not follow a kick: its stub is killed", tg->tgid);
+	tgroup_lose(tg, LX_SIGKILL, "it does not follow a kick");
 	end_by_force(tg);
 	tgroup_put(tg);
 }

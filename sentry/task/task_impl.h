@@ -54,6 +54,9 @@ void task_exit_now(struct task *t);
 void vfork_release(struct task *t);
 /* End the process: mark and interrupt all threads. status: wait status form. */
 void tgroup_kill(struct tgroup *tg, int status);
+/* The same where the sandbox or its host is the cause, not the guest: says so. why: a string
+ * literal that goes on from "process N is ended". */
+void tgroup_lose(struct tgroup *tg, int status, const char *why);
 /* The last trace of a zombie. */
 void tgroup_reap(struct tgroup *tg);
 /* ktimer of a tgroup whose threads do not follow a kick. */
