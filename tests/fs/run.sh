@@ -81,7 +81,8 @@ on() { # file system, program, arguments…
 
 log_check() { # name
   local bad
-  bad=$(grep -E 'LEAK|BUG|made host call|crashed|Sanitizer|runtime error|ended unexpectedly' \
+  bad=$(grep -E -e 'LEAK|BUG|made host call|crashed|Sanitizer|runtime error|ended unexpectedly' \
+    -e 'is ended with|: killed|no stub|cannot be served|connection lost|is gone' \
     "$work/log" 2>/dev/null)
   [ -z "$bad" ]
   say $? "$1-log" "$bad"

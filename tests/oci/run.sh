@@ -121,6 +121,36 @@ for who in sentry gofer init stub; do
   leaks_after "oci/$who-killed" || rc=1
 done
 
+# The command that waits for a container says what ended it from outside.
+config '["/bin/sh","-c","echo up; exec sleep 1000"]'
+for who in sentry gofer init stub; do
+  leaks_before
+  timeout 60 "$runsc" --root "$root" --debug-log "$work/log" run -b "$bundle" --pid-file "$work/pid" "$c3" \
+    </dev/null >"$work/o" 2>"$work/e" &
+  cmd=$!
+  for _ in $(seq 200); do grep -q up "$work/o" && break; read -rt 0.05 <> <(:); done
+  init=$(cat "$work/pid") sentry=$(pgrep -P "$(cat "$work/pid")" -x runsc-sentry)
+  case $who in
+  sentry) victim=$sentry text="kernel process ended unexpectedly (signal 9)" ;;
+  gofer) victim=$(pgrep -P "$init" -x runsc-gofer) text="file server ended unexpectedly (signal 9)" ;;
+  init) victim=$init text="proxy ended unexpectedly (signal 9)" ;;
+  # The first one makes the others.
+  stub) victim=$(pgrep -P "$sentry" -x runsc-stub | sed -n 2p) text="ended with signal 9: its stub was killed" ;;
+  esac
+  kill -9 "$victim"
+  wait $cmd; t "$who-killed-status" [ $? = 137 ]
+  t "$who-killed-said" grep -qF "$text" "$work/e"
+  t "$who-killed-logged" grep -qF "$text" "$work/log"
+  rm -f "$work"/{o,log}
+  leaks_after "oci/$who-killed-run" || rc=1
+done
+# A caller that ignores the end of its children.
+config '["/bin/sh","-c","exit 3"]'
+(trap '' CHLD; exec "$runsc" --root "$root" run -b "$bundle" "$c3" </dev/null >/dev/null 2>&1)
+t run-sigchld-ignored [ $? = 3 ]
+(trap '' CHLD; exec "$runsc" do -- sh -c '(exit 2) & wait $!; exit $(($? + 2))' </dev/null >/dev/null 2>&1)
+t do-sigchld-ignored [ $? = 4 ]
+
 # A user namespace whose root is another user of the host's.
 leaks_before
 config '["/bin/sh","-c","id -u; echo x >/tmp/by-root; mkdir /tmp/d; chown 5:6 /tmp/d; stat -c %u:%g /tmp/by-root /tmp/d"]' \
