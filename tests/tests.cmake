@@ -18,7 +18,8 @@ foreach(src ${unit_tests})
   target_link_libraries(unit_${name} PRIVATE runsc_all criterion ${RUNSC_LIBS})
 endforeach()
 
-add_executable(platform_conformance ${CMAKE_SOURCE_DIR}/tests/platform/conformance.c)
+add_executable(platform_conformance ${CMAKE_SOURCE_DIR}/tests/platform/conformance.c
+  ${CMAKE_SOURCE_DIR}/tests/platform/conformance_calls.c)
 set_target_properties(platform_conformance PROPERTIES
   RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/tests)
 target_link_options(platform_conformance PRIVATE -no-pie)
