@@ -46,6 +46,10 @@ static void die(const char *what)
 	_exit(1);
 }
 
+/* The vdso is put into the lower part of this, below the guest's limit. */
+#define VDSO_ROOM 0x1800000UL
+#define VDSO_RANGE 0x800000UL
+
 struct maps_info {
 	uint64_t vvar_lo, vvar_hi, vdso_lo, vdso_hi;
 	struct { uint64_t lo, hi; } used[128], vdso_part[8];
@@ -65,7 +69,7 @@ static int read_maps(struct maps_info *m)
 
 		if (sscanf(line, "%lx-%lx", &lo, &hi) != 2)
 			continue;
-		if (hi > PLAT_GUEST_MAX && m->nused < 128)
+		if (hi > PLAT_GUEST_MAX - VDSO_ROOM && m->nused < 128)
 			m->used[m->nused].lo = lo, m->used[m->nused++].hi = hi;
 		if ((strstr(line, "[vvar") || strstr(line, "[vdso]")) && m->nparts < 8)
 			m->vdso_part[m->nparts].lo = lo, m->vdso_part[m->nparts++].hi = hi;
@@ -82,6 +86,14 @@ static int read_maps(struct maps_info *m)
 	return 0;
 }
 
+static bool near_used(const struct maps_info *m, uint64_t at, uint64_t len, uint64_t distance)
+{
+	for (unsigned i = 0; i < m->nused; i++)
+		if (at < m->used[i].hi + distance && at + len + distance > m->used[i].lo)
+			return true;
+	return false;
+}
+
 /* A random place for the stub's region above what guests may use, clear of what
  * this process has there (the zygote still needs its stack when it moves in). The
  * code must not straddle a 4 GiB boundary: the filter compares one upper half. */
@@ -92,25 +104,26 @@ static uint64_t pick_region(const struct maps_info *m)
 	for (int tries = 0; tries < 1000; tries++) {
 		uint64_t at = PLAT_GUEST_MAX + 0x100000 +
 			      random_token() % (top - PLAT_GUEST_MAX - 0x200000);
-		bool clash = false;
 
 		at &= ~0xfffffUL;
-		for (unsigned i = 0; i < m->nused; i++)
-			clash |= at < m->used[i].hi + 0x1000000 &&
-				 at + STUB_REGION_SIZE + 0x1000000 > m->used[i].lo;
-		if (!clash)
+		if (!near_used(m, at, STUB_REGION_SIZE, 0x1000000))
 			return at;
 	}
 	return 0;
 }
 
-/* Put the vdso with its data pages at a random place below the guest's limit. */
+/* Put the vdso with its data pages at a random place below the guest's limit, where the
+ * zygote has nothing that it still needs (its stack may be there). */
 static int move_vdso(struct unotify *u, const struct maps_info *m)
 {
 	uint64_t lo = m->vvar_lo && m->vvar_lo < m->vdso_lo ? m->vvar_lo : m->vdso_lo;
-	uint64_t len = m->vdso_hi - lo, to;
+	uint64_t len = m->vdso_hi - lo, to = 0;
 
-	to = (PLAT_GUEST_MAX - 0x1000000 - (random_token() % 0x800000)) & ~0xfffUL;
+	for (int tries = 0; tries < 1000; tries++) {
+		to = (PLAT_GUEST_MAX - VDSO_ROOM + random_token() % VDSO_RANGE) & ~0xfffUL;
+		if (!near_used(m, to, len, 0x100000))
+			break;
+	}
 	u->caps.vvar_start = to;
 	u->caps.vvar_end = to + (m->vdso_lo - lo);
 	u->caps.vdso_start = u->caps.vvar_end;
