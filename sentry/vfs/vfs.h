@@ -226,11 +226,13 @@ struct chain_walk {
 
 /* How ->lookup_ahead() tells what it found beside the name asked for. */
 struct lookup_more {
-	/* Is this name in the cache already? */
-	bool (*cached)(struct dentry *parent, const char *name, unsigned len);
-	/* Into the cache; takes over the inode's reference. The entry, counted, or NULL. */
-	struct dentry *(*enter)(struct dentry *parent, const char *name, unsigned len,
-				struct inode *i);
+	/* Is this name in the cache already? (Or known otherwise, and not to be brought?) */
+	bool (*cached)(const struct lookup_more *m, struct dentry *parent, const char *name,
+		       unsigned len);
+	/* Into the cache; takes over the inode's reference. The entry, counted, or NULL. Its
+	 * inode is i, or a file system's above that holds i. */
+	struct dentry *(*enter)(const struct lookup_more *m, struct dentry *parent,
+				const char *name, unsigned len, struct inode *i);
 	struct dentry *parent;	/* the directory's entry */
 	struct dentry *first;	/* the entry of the name asked for, if it was entered; counted */
 };

@@ -280,14 +280,17 @@ static bool still_valid(struct dentry *d, const char *rest)
 	return valid;
 }
 
-static bool is_cached(struct dentry *parent, const char *name, unsigned len)
+static bool is_cached(const struct lookup_more *m, struct dentry *parent, const char *name,
+		      unsigned len)
 {
+	(void)m;
 	return dcache_has(parent, name, len, name_hash(name, len));
 }
 
-static struct dentry *enter_more(struct dentry *parent, const char *name, unsigned len,
-				 struct inode *i)
+static struct dentry *enter_more(const struct lookup_more *m, struct dentry *parent,
+				 const char *name, unsigned len, struct inode *i)
 {
+	(void)m;
 	return enter(parent, name, len, name_hash(name, len), i);
 }
 

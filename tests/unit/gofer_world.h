@@ -240,16 +240,19 @@ static void finish(void)
 }
 
 /* One step, as the path walk makes it. */
-static bool is_cached(struct dentry *parent, const char *name, unsigned len)
+static bool is_cached(const struct lookup_more *m, struct dentry *parent, const char *name,
+		      unsigned len)
 {
+	(void)m;
 	return dcache_has(parent, name, len, name_hash(name, len));
 }
 
-static struct dentry *enter_more(struct dentry *parent, const char *name, unsigned len,
-				 struct inode *i)
+static struct dentry *enter_more(const struct lookup_more *m, struct dentry *parent,
+				 const char *name, unsigned len, struct inode *i)
 {
 	struct dentry *d = dentry_new(parent, name, len, name_hash(name, len), i);
 
+	(void)m;
 	inode_put(i);
 	dcache_insert(d);
 	return d;
@@ -270,7 +273,7 @@ static struct dentry *look(struct dentry *parent, const char *name, int *err)
 		inode_put(i);
 		return m.first;
 	}
-	return enter_more(parent, name, (unsigned)strlen(name), i);
+	return enter_more(&m, parent, name, (unsigned)strlen(name), i);
 }
 
 static int step(struct dentry *parent, const char *name, struct dentry **out)

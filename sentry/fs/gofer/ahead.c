@@ -44,7 +44,7 @@ static unsigned choose(struct gofer_inode *gi, const char *name, const struct lo
 		looked_up++;
 		memcpy(text, de->name, de->len);
 		text[de->len] = 0;
-		if (!strcmp(text, name) || m->cached(m->parent, de->name, de->len))
+		if (!strcmp(text, name) || m->cached(m, m->parent, de->name, de->len))
 			continue;
 		gofer_put_name(e, &(struct gofer_name){ { text, de->len } });
 		also[n++] = de;
@@ -57,18 +57,20 @@ static unsigned choose(struct gofer_inode *gi, const char *name, const struct lo
 	return n;
 }
 
-/* The entries that a reply has made: [0, n), NULL where there is none. */
+/* The entries that a reply has made: [0, n), NULL where there is none; and our inodes that
+ * they hold. */
 struct made {
 	struct dentry *d[GOFER_WALK_MAX + GOFER_BELOW_MAX];
+	struct inode *i[GOFER_WALK_MAX + GOFER_BELOW_MAX];
 	unsigned n;
 	bool all;	/* not only directories come from below */
 };
 
 static void take_listed(const struct made *made, uint32_t index, const struct gofer_listed *l)
 {
-	struct inode *i = made->d[index] ? made->d[index]->inode : NULL;
+	struct inode *i = made->i[index];
 
-	if (!i)
+	if (!made->d[index])
 		return;
 	gofer_i(i)->ahead.walked = true;
 	gofer_i(i)->ahead.others |= made->all;
@@ -79,17 +81,19 @@ static void take_below(struct gofer_sb *g, struct made *made, const struct gofer
 		       const struct lookup_more *m)
 {
 	struct dentry *dir = b->parent < made->n ? made->d[b->parent] : NULL;
+	struct inode *above = dir ? made->i[b->parent] : NULL, *i;
 	struct dentry **at = &made->d[made->n++];
-	struct inode *i;
 
 	*at = NULL;
 	if (!b->node)
 		return;
-	if (!dir || !LX_S_ISDIR(dir->inode->mode) || !gofer_name_ok(b->name) ||
-	    m->cached(dir, b->name.p, b->name.len))
+	if (!dir || !LX_S_ISDIR(above->mode) || !gofer_name_ok(b->name) ||
+	    m->cached(m, dir, b->name.p, b->name.len))
 		gofer_forget(g->c, b->node, 0);
-	else if (gofer_inode_get(g, b->node, &b->attr, &i) == 0)
-		*at = m->enter(dir, b->name.p, b->name.len, i);
+	else if (gofer_inode_get(g, b->node, &b->attr, &i) == 0) {
+		made->i[made->n - 1] = i;
+		*at = m->enter(m, dir, b->name.p, b->name.len, i);
+	}
 }
 
 /* What comes behind the walked records: what lies in the directories found. */
@@ -149,8 +153,10 @@ static int take_found(struct gofer_sb *g, const struct gofer_lookups_rep *p, str
 			*out = found;
 			inode_get(found);
 		}
-		made.d[i] = i == 0 ? m->enter(m->parent, name, (unsigned)strlen(name), found)
-				   : m->enter(m->parent, also[i - 1]->name, also[i - 1]->len, found);
+		made.i[i] = found;
+		made.d[i] = i == 0 ? m->enter(m, m->parent, name, (unsigned)strlen(name), found)
+				   : m->enter(m, m->parent, also[i - 1]->name, also[i - 1]->len,
+					      found);
 	}
 	if (err != -LX_EIO)
 		take_ahead(g, &d, &made, m);

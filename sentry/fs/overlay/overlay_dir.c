@@ -77,6 +77,68 @@ int ovl_lookup(struct inode *dir, const char *name, struct inode **out)
 	return err ? err : wrap(dir, name, lower, out);
 }
 
+/* What the lower file system brings along becomes ours on its way to the cache, unless the
+ * overlay has something to say about the name. */
+struct ovl_more {
+	struct lookup_more more; /* first */
+	const struct lookup_more *up;
+};
+
+static const struct lookup_more *above(const struct lookup_more *m)
+{
+	return ((const struct ovl_more *)(const void *)m)->up;
+}
+
+static bool more_cached(const struct lookup_more *m, struct dentry *parent, const char *name,
+			unsigned len)
+{
+	char text[LX_NAME_MAX + 1];
+
+	if (len > LX_NAME_MAX)
+		return true;
+	memcpy(text, name, len);
+	text[len] = 0;
+	return dirtab_find(tab(parent->inode), text) || above(m)->cached(above(m), parent, name, len);
+}
+
+static struct dentry *more_enter(const struct lookup_more *m, struct dentry *parent,
+				 const char *name, unsigned len, struct inode *lower)
+{
+	struct inode *dir = parent->inode, *i;
+	char text[LX_NAME_MAX + 1];
+
+	if (len <= LX_NAME_MAX) {
+		memcpy(text, name, len);
+		text[len] = 0;
+	}
+	if (len > LX_NAME_MAX || !LX_S_ISDIR(dir->mode) || dirtab_find(tab(dir), text)) {
+		inode_put(lower);
+		return NULL;
+	}
+	return wrap(dir, text, lower, &i) ? NULL : above(m)->enter(above(m), parent, name, len, i);
+}
+
+int ovl_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
+		     struct lookup_more *m)
+{
+	struct ovl_more below = { { more_cached, more_enter, m->parent, NULL }, m };
+	struct inode *lower = ovl_i(dir)->lower, *found;
+	int err;
+
+	if (!lower || !lower->ops->lookup_ahead || dirtab_find(tab(dir), name))
+		return ovl_lookup(dir, name, out);
+	err = lower->ops->lookup_ahead(lower, name, &found, &below.more);
+	if (err)
+		return err;
+	m->first = below.more.first;
+	if (!m->first) /* no memory for its entry */
+		return wrap(dir, name, found, out);
+	inode_put(found);
+	*out = m->first->inode;
+	inode_get(*out);
+	return 0;
+}
+
 #define OVL_BATCH 16
 
 int ovl_walk(struct inode *dir, const char *const *names, unsigned n, struct inode **out,

@@ -450,6 +450,7 @@ static bool ovl_revalidate(struct dentry *d)
 const struct inode_ops ovl_inode_ops = {
 	.revalidate = ovl_revalidate,
 	.lookup = ovl_lookup,
+	.lookup_ahead = ovl_lookup_ahead,
 	.walk = ovl_walk,
 	.create = ovl_create,
 	.mkdir = ovl_create,

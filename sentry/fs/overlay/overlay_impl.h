@@ -80,6 +80,8 @@ int ovl_open_lower(struct ovl_inode *o, uint32_t fmode, uint32_t flags, struct f
 
 /* ---- overlay_dir.c ---- */
 int ovl_lookup(struct inode *dir, const char *name, struct inode **out);
+int ovl_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
+		     struct lookup_more *m);
 int ovl_walk(struct inode *dir, const char *const *names, unsigned n, struct inode **out,
 	     unsigned *count);
 int ovl_create(struct inode *dir, const char *name, uint32_t mode, uint32_t uid, uint32_t gid,
