@@ -234,6 +234,7 @@ struct lookup_more {
 	struct dentry *(*enter)(const struct lookup_more *m, struct dentry *parent,
 				const char *name, unsigned len, struct inode *i);
 	struct dentry *parent;	/* the directory's entry */
+	struct inode *up;	/* the directory that it lies in, or NULL */
 	struct dentry *first;	/* the entry of the name asked for, if it was entered; counted */
 };
 

@@ -299,7 +299,8 @@ static struct dentry *enter_more(const struct lookup_more *m, struct dentry *par
 static int lookup_uncached(struct dentry *parent, const char *name, unsigned len, uint32_t hash,
 			   struct dentry *old, struct dentry **out)
 {
-	struct lookup_more more = { .cached = is_cached, .enter = enter_more, .parent = parent };
+	struct lookup_more more = { .cached = is_cached, .enter = enter_more, .parent = parent,
+				    .up = parent->parent ? parent->parent->inode : NULL };
 	struct inode *dir = parent->inode, *inode = NULL;
 	char tmp[LX_NAME_MAX + 1];
 	int err;

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The file-system matrices and the random stress: the same program natively and in the
-# sandbox, on a tmpfs, an overlay, the root through the gofer and a shared bind mount; every
-# line of the output must be the same.
+# sandbox, on a tmpfs, an overlay (also over what an earlier run has left), the root through the
+# gofer and a shared bind mount; every line of the output must be the same.
 #
 # usage: run.sh RUNSC DIR [matrix|stress|tty] [--long] [--keep DIR]
 #   DIR: where the programs matrix and stress are; --long: the whole matrix everywhere and
@@ -31,7 +31,7 @@ rc=0
 trap 'rm -rf "$work" "$shm"' EXIT
 chmod 755 "$work" "$shm"
 cp "$bin"/* "$work" || exit 1
-out=${keep:-$work/out}
+out=${keep:-$work/out} want=
 mkdir -p "$out"
 
 say() { # ok?, name, detail
@@ -68,7 +68,7 @@ on() { # file system, program, arguments…
   native-ext4) "$work/$prog" "$work/native" "$@" ;;
   native-tmpfs) "$work/$prog" "$shm" "$@" ;;
   tmpfs) timeout 1500 "$runsc" --debug-log "$work/log" do -- "$work/$prog" /dev/shm "$@" ;;
-  overlay) timeout 1500 "$runsc" --debug-log "$work/log" do -- "$work/$prog" "$work/overlay" "$@" ;;
+  overlay | lower) timeout 1500 "$runsc" --debug-log "$work/log" do -- "$work/$prog" "$work/overlay" "$@" ;;
   bind)
     timeout 1500 "$runsc" --debug-log "$work/log" do -v "$work/bind:/mnt" -- "$work/$prog" /mnt "$@"
     ;;
@@ -143,26 +143,31 @@ matrix() {
   done
 }
 
-# Digests of calls and tree; the lines of several processes come in any order.
+# Digests of calls and tree; the lines of several processes come in any order. $want: the file
+# of the native ones.
 stress_run() { # file system, its native counterpart, seed, calls, processes
   local fs=$1 of=$2 seed=$3 calls=$4 procs=$5
   rm -rf "$work"/{native,overlay,bind}/* "$bundle/rootfs/d"/* "$shm"/*
-  [ -s "$out/s.$of.$seed.$calls.$procs" ] ||
-    on "$of" stress "$seed" "$calls" "$procs" | sort >"$out/s.$of.$seed.$calls.$procs"
+  want=$out/s.$of.$seed.$calls.$procs
+  # A lower tree: what another seed leaves natively.
+  if [ "$fs" = lower ]; then
+    want=$out/s.lower.$seed.$calls.$procs
+    on "$of" stress $((seed + 7000)) "$calls" "$procs" >"$out/s.lower" && cp -a "$shm"/. "$work/overlay"
+  fi
+  [ -s "$want" ] || on "$of" stress "$seed" "$calls" "$procs" | sort >"$want"
   rm -rf "$work"/native/* "$shm"/*
   { on "$fs" stress "$seed" "$calls" "$procs" || echo "status $?"; } | sort >"$out/s.$fs"
-  grep -q '^end 0' "$out/s.$fs" && cmp -s "$out/s.$of.$seed.$calls.$procs" "$out/s.$fs"
+  grep -q '^end 0' "$out/s.$fs" && cmp -s "$want" "$out/s.$fs"
 }
 
 stress_fs() { # file system: the short form
   local fs=$1 of=native-ext4 calls=4000 p bad=
-  case $fs in tmpfs | overlay) of=native-tmpfs calls=12000 ;; esac
+  case $fs in tmpfs | overlay | lower) of=native-tmpfs calls=12000 ;; esac
   leaks_before
   for p in "1 1" "2 1" "3 4"; do
     set -- $p
     stress_run $fs $of "$1" $((calls / $2)) "$2" ||
-      bad="seed $1 with $2 processes, $((calls / $2)) calls: $(diff \
-        "$out/s.$of.$1.$((calls / $2)).$2" "$out/s.$fs" | head -n 4)"
+      bad="seed $1 with $2 processes, $((calls / $2)) calls: $(diff "$want" "$out/s.$fs" | head -n 4)"
   done
   [ -z "$bad" ]
   say $? "stress/$fs" "$bad"
@@ -175,18 +180,18 @@ stress_long() {
   local seed=${STRESS_SEED:-100} n=0 procs fs of
   leaks_before
   while [ $SECONDS -lt $((started + ${STRESS_SECONDS:-1200})) ]; do
-    for fs in tmpfs overlay root bind; do
+    for fs in tmpfs overlay lower root bind; do
       of=native-ext4
-      case $fs in tmpfs | overlay) of=native-tmpfs ;; esac
+      case $fs in tmpfs | overlay | lower) of=native-tmpfs ;; esac
       for procs in 1 4; do
         stress_run $fs $of $seed $((16000 / procs)) $procs ||
           say 1 "stress-long/$fs" "seed $seed, $procs processes: $(diff \
-            "$out/s.$of.$seed.$((16000 / procs)).$procs" "$out/s.$fs" | head -n 4); got: $(
+            "$want" "$out/s.$fs" | head -n 4); got: $(
             head -n 3 "$out/s.$fs"; tail -n 4 "$work/log")"
         n=$((n + 16000))
       done
     done
-    rm -f "$out"/s.native*
+    rm -f "$out"/s.native* "$out"/s.lower*
     seed=$((seed + 1))
   done
   say 0 "stress-long ($n calls, seeds to $((seed - 1)))"
@@ -199,7 +204,7 @@ stress() {
   if [ -n "$long" ]; then
     stress_long
   else
-    for fs in tmpfs overlay root bind; do stress_fs $fs; done
+    for fs in tmpfs overlay lower root bind; do stress_fs $fs; done
   fi
 }
 

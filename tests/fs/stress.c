@@ -4,7 +4,8 @@
  * compares native runs with sandboxed ones. With several processes each has a directory of
  * its own and names of its own in a shared one.
  *
- * usage: stress DIR SEED CALLS PROCESSES [verbose]   DIR: empty; verbose: a line a call */
+ * usage: stress DIR SEED CALLS PROCESSES [verbose]   DIR: empty, or with what another seed
+ * has left; verbose: a line a call */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
 #endif
@@ -597,7 +598,7 @@ static void work(unsigned seed, unsigned calls)
 	char dir[16];
 
 	snprintf(dir, sizeof(dir), "p%u", me);
-	if (mkdir(dir, 0755) || chdir(dir))
+	if ((mkdir(dir, 0755) && errno != EEXIST) || chdir(dir))
 		die(dir);
 	rng = 0x9e3779b97f4a7c15ULL * (seed * 64ULL + me + 1);
 	digest = 14695981039346656037ULL;
@@ -626,7 +627,7 @@ int main(int argc, char **argv)
 	if (verbose)
 		setlinebuf(stdout);
 	umask(0);
-	if (mkdir("shared", 0755))
+	if (mkdir("shared", 0755) && errno != EEXIST)
 		die("shared");
 	for (me = 0; me < procs; me++)
 		if (fork() == 0) {

@@ -261,7 +261,8 @@ static struct dentry *enter_more(const struct lookup_more *m, struct dentry *par
 /* As the VFS does. */
 static struct dentry *look(struct dentry *parent, const char *name, int *err)
 {
-	struct lookup_more m = { .cached = is_cached, .enter = enter_more, .parent = parent };
+	struct lookup_more m = { .cached = is_cached, .enter = enter_more, .parent = parent,
+				 .up = parent->parent ? parent->parent->inode : NULL };
 	const struct inode_ops *ops = parent->inode->ops;
 	struct inode *i;
 

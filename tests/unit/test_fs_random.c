@@ -12,8 +12,10 @@
 #include <unistd.h>
 
 #include "sentry/fs/overlay/overlay_impl.h"
+#include "sentry/fs/tmpfs/tmpfs_impl.h"
 
 static uint64_t rng;
+static bool looks_ahead; /* the lower file system of an overlay does */
 
 static unsigned rnd(unsigned n)
 {
@@ -249,7 +251,7 @@ static void run(uint64_t seed, unsigned nsteps, void (*begin)(void))
 	begin();
 	for (unsigned i = 0; i < nsteps; i++) {
 		one_op(i);
-		if (rnd(200) == 0) {
+		if (rnd(looks_ahead ? 10 : 200) == 0) {
 			dcache_set_limit(0);
 			dcache_set_limit(65536);
 		}
@@ -268,6 +270,54 @@ Test(fs_random, tmpfs)
 		run(seed, 5000, tmpfs_begin);
 		world_end();
 	}
+}
+
+/* ---- a lower file system that looks up ahead ---- */
+
+static struct inode_ops ahead_ops;
+static unsigned brought;
+
+/* All that lies in dir, and below. */
+static void bring(const struct lookup_more *m, struct dentry *at, struct inode *dir,
+		  const char *except)
+{
+	static const char *const names[] = { "a", "b", "c", "d" };
+
+	for (unsigned n = 0; n < 4; n++) {
+		struct inode *i;
+		struct dentry *d;
+
+		if ((except && !strcmp(except, names[n])) || m->cached(m, at, names[n], 1) ||
+		    tmpfs_inode_ops.lookup(dir, names[n], &i))
+			continue;
+		i->ops = &ahead_ops;
+		d = m->enter(m, at, names[n], 1, i);
+		if (!d)
+			continue;
+		brought++;
+		if (LX_S_ISDIR(i->mode))
+			bring(m, d, i, NULL);
+		dentry_put(d);
+	}
+}
+
+static int lookup_ahead(struct inode *dir, const char *name, struct inode **out,
+			struct lookup_more *m)
+{
+	int err = tmpfs_inode_ops.lookup(dir, name, out);
+
+	if (!err) {
+		(*out)->ops = &ahead_ops;
+		inode_get(*out);
+		m->first = m->enter(m, m->parent, name, (unsigned)strlen(name), *out);
+	}
+	if (m->first && LX_S_ISDIR((*out)->mode))
+		bring(m, m->first, *out, NULL);
+	/* The directory may be known to its parent's lower layer by another name now. */
+	if (m->up)
+		cr_assert_eq(m->up->sb, dir->sb);
+	bring(m, m->parent, dir, name);
+	return err;
 }
 
 /* A lower tree of what 300 random steps leave, the same on the host. */
@@ -290,6 +340,12 @@ static void overlay_begin(void)
 	dcache_prune(ns->root->root);
 	mount_ns_free(&kern);
 	lsb->no_dcache = false;
+	lsb->negative_ok = looks_ahead;
+	if (looks_ahead) {
+		ahead_ops = tmpfs_inode_ops;
+		ahead_ops.lookup_ahead = lookup_ahead;
+		lroot->ops = &ahead_ops;
+	}
 	cr_assert_eq(overlay_mount_fresh(&kern, lroot, NULL, &sb, &root), 0);
 	inode_put(lroot);
 	superblock_put(lsb);
@@ -303,4 +359,15 @@ Test(fs_random, overlay)
 		run(seed, 3000, overlay_begin);
 		world_end();
 	}
+}
+
+/* What comes along with a lookup below must never show what was changed here. */
+Test(fs_random, overlay_ahead)
+{
+	looks_ahead = true;
+	for (unsigned seed = 21; seed <= 40; seed++) {
+		run(seed, 3000, overlay_begin);
+		world_end();
+	}
+	cr_expect_gt(brought, 1000, "%u", brought);
 }

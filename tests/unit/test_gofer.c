@@ -2,6 +2,7 @@
  * would see must be what is on the host, and the caches must not be asked for more than
  * they know. Links with sentry/fs/gofer, gofer/server, sentry/vfs/{inode,dcache,file}.c,
  * sentry/mm/uio.c and platform/base. */
+#include "sentry/fs/overlay/overlay.h"
 #include "tests/unit/gofer_world.h"
 
 /* ---- exclusive ---- */
@@ -429,8 +430,9 @@ Test(gofer, lookups_ahead)
 	finish();
 }
 
-/* Everything below dir, as find walks it: lists each directory, then looks into those in it. */
-static unsigned walk_below(struct dentry *dir, const char *path)
+/* Everything below dir, as find walks it: lists each directory, then looks into those in it;
+ * all: at files, too. */
+static unsigned walk_below(struct dentry *dir, const char *path, bool all)
 {
 	struct file *f = open_entry(dir, FMODE_READ, 0);
 	unsigned n = 1;
@@ -445,12 +447,12 @@ static unsigned walk_below(struct dentry *dir, const char *path)
 		char name[512];
 		struct dentry *next;
 
-		if (de->d_type != DT_DIR || de->d_name[0] == '.')
+		if ((!all && de->d_type != DT_DIR) || de->d_name[0] == '.')
 			continue;
 		snprintf(name, sizeof(name), "%s/%s", path, de->d_name);
 		cr_assert_eq(step(dir, de->d_name, &next), 0, "%s", name);
 		same_as_host(next, name);
-		n += walk_below(next, name);
+		n += LX_S_ISDIR(next->inode->mode) ? walk_below(next, name, all) : 1;
 		dentry_put(next);
 	}
 	closedir(d);
@@ -538,13 +540,10 @@ Test(gofer, listing_follows)
 	finish();
 }
 
-/* A walk gets whole trees at once. */
-Test(gofer, lookups_below)
+/* tree/aN/bN/cN, 8 of each, with a file in each. */
+static struct dentry *make_tree(void)
 {
-	struct dentry *dir, *d;
-	struct inode *made;
 	char name[64];
-	uint32_t n;
 
 	mkdir(host("tree"), 0755);
 	for (unsigned i = 0; i < 8 * 8 * 8; i++) {
@@ -556,10 +555,23 @@ Test(gofer, lookups_below)
 		mkdir(host(name), 0700 + i % 64);
 		snprintf(name, sizeof(name), "tree/a%u/b%u/c%u/f", i / 64, i / 8 % 8, i % 8);
 		put_file(name, "x");
+		snprintf(name, sizeof(name), "tree/a%u/b%u/f", i / 64, i / 8 % 8);
+		put_file(name, "x");
+		snprintf(name, sizeof(name), "tree/a%u/f", i / 64);
+		put_file(name, "x");
 	}
-	dir = must("tree");
 	requests();
-	cr_expect_eq(walk_below(dir, "tree"), 1 + 8 + 64 + 512);
+	return must("tree");
+}
+
+/* A walk gets whole trees at once. */
+Test(gofer, lookups_below)
+{
+	struct dentry *dir = make_tree(), *d;
+	struct inode *made;
+	uint32_t n;
+
+	cr_expect_eq(walk_below(dir, "tree", false), 1 + 8 + 64 + 512);
 	n = requests();
 	cr_expect_lt(n, 60, "%u", n);
 	/* What came along is kept exact. */
@@ -567,10 +579,54 @@ Test(gofer, lookups_below)
 	cr_expect_eq(d->inode->ops->mkdir(d->inode, "new", 0755, 0, 0, &made), 0);
 	inode_put(made);
 	dentry_put(d);
-	cr_expect_eq(walk_below(dir, "tree"), 1 + 8 + 64 + 513);
+	cr_expect_eq(walk_below(dir, "tree", false), 1 + 8 + 64 + 513);
 	dentry_put(dir);
 	dcache_shrink(0);
 	cr_expect_eq(gofer_s(root->inode)->listing_size, 0, "listings are given back");
+	finish();
+}
+
+/* The same through an overlay, whose changes it knows better. */
+Test(gofer, lookups_below_overlay)
+{
+	struct gofer_sb *lower = gofer_s(root->inode);
+	struct superblock *over_sb;
+	struct inode *over, *made;
+	struct dentry *dir, *d;
+	uint32_t n;
+
+	cr_assert_eq(overlay_mount_fresh(&kern, root->inode, NULL, &over_sb, &over), 0);
+	dentry_put(root);
+	superblock_put(sb);
+	sb = over_sb;
+	root = dentry_new_root(over);
+	inode_put(over);
+	dir = make_tree();
+	cr_expect_eq(walk_below(dir, "tree", false), 1 + 8 + 64 + 512);
+	n = requests();
+	cr_expect_lt(n, 60, "%u", n);
+	dcache_shrink(0);
+	cr_expect_eq(walk_below(dir, "tree", true), 1 + 8 * 2 + 64 * 2 + 512 * 2);
+	n = requests();
+	cr_expect_lt(n, 120, "%u", n);
+	/* Changed here, forgotten, and walked over once more. */
+	d = must("tree/a1/b1");
+	cr_expect_eq(d->inode->ops->mkdir(d->inode, "new", 0755, 0, 0, &made), 0);
+	inode_put(made);
+	dentry_put(d);
+	unlink_entry(d = must("tree/a2/b2/c2/f"));
+	dentry_put(d);
+	dcache_shrink(0);
+	d = must("tree/a5");
+	cr_expect_eq(walk_below(d, "tree/a5", true), 1 + 1 + 8 * 2 + 64 * 2);
+	dentry_put(d);
+	d = must("tree/a1/b1/new");
+	cr_expect(!gofer_owns(d->inode));
+	dentry_put(d);
+	cr_expect_eq(find("tree/a2/b2/c2/f", &d), -LX_ENOENT);
+	dentry_put(dir);
+	dcache_shrink(0);
+	cr_expect_lt(lower->listing_size, 4096, "but for those of changed directories");
 	finish();
 }
 

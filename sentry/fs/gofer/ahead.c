@@ -57,20 +57,37 @@ static unsigned choose(struct gofer_inode *gi, const char *name, const struct lo
 	return n;
 }
 
-/* The entries that a reply has made: [0, n), NULL where there is none; and our inodes that
- * they hold. */
+/* The entries that a reply has made: [0, n), NULL where there is none; and of those of
+ * directories our inode, which the entry holds. */
 struct made {
 	struct dentry *d[GOFER_WALK_MAX + GOFER_BELOW_MAX];
-	struct inode *i[GOFER_WALK_MAX + GOFER_BELOW_MAX];
+	struct inode *dir[GOFER_WALK_MAX + GOFER_BELOW_MAX];
 	unsigned n;
 	bool all;	/* not only directories come from below */
 };
 
+/* An inode into the cache, as the next entry, or not. */
+static void enter(struct made *made, const struct lookup_more *m, struct dentry *parent,
+		  const char *name, unsigned len, struct inode *i)
+{
+	unsigned n = made->n++;
+	bool is_dir = LX_S_ISDIR(i->mode);
+
+	made->d[n] = m->enter(m, parent, name, len, i);
+	made->dir[n] = is_dir && made->d[n] ? i : NULL;
+}
+
+static void enter_none(struct made *made)
+{
+	made->d[made->n] = NULL;
+	made->dir[made->n++] = NULL;
+}
+
 static void take_listed(const struct made *made, uint32_t index, const struct gofer_listed *l)
 {
-	struct inode *i = made->i[index];
+	struct inode *i = made->dir[index];
 
-	if (!made->d[index])
+	if (!i)
 		return;
 	gofer_i(i)->ahead.walked = true;
 	gofer_i(i)->ahead.others |= made->all;
@@ -80,20 +97,18 @@ static void take_listed(const struct made *made, uint32_t index, const struct go
 static void take_below(struct gofer_sb *g, struct made *made, const struct gofer_below *b,
 		       const struct lookup_more *m)
 {
-	struct dentry *dir = b->parent < made->n ? made->d[b->parent] : NULL;
-	struct inode *above = dir ? made->i[b->parent] : NULL, *i;
-	struct dentry **at = &made->d[made->n++];
+	struct inode *i, *dir = b->parent < made->n ? made->dir[b->parent] : NULL;
+	struct dentry *at = dir ? made->d[b->parent] : NULL;
 
-	*at = NULL;
-	if (!b->node)
+	if (dir && b->node && gofer_name_ok(b->name) && !m->cached(m, at, b->name.p, b->name.len)) {
+		if (gofer_inode_get(g, b->node, &b->attr, &i) == 0)
+			enter(made, m, at, b->name.p, b->name.len, i);
+		else
+			enter_none(made);
 		return;
-	if (!dir || !LX_S_ISDIR(above->mode) || !gofer_name_ok(b->name) ||
-	    m->cached(m, dir, b->name.p, b->name.len))
-		gofer_forget(g->c, b->node, 0);
-	else if (gofer_inode_get(g, b->node, &b->attr, &i) == 0) {
-		made->i[made->n - 1] = i;
-		*at = m->enter(m, dir, b->name.p, b->name.len, i);
 	}
+	gofer_forget(g->c, b->node, 0);
+	enter_none(made);
 }
 
 /* What comes behind the walked records: what lies in the directories found. */
@@ -134,29 +149,34 @@ static int take_found(struct gofer_sb *g, const struct gofer_lookups_rep *p, str
 	if (p->count == 0 || p->count > nalso + 1 || err > 0 || err < -4095)
 		return -LX_EIO;
 	for (unsigned i = 0; i < p->count; i++) {
+		struct gofer_str as = i ? (struct gofer_str){ also[i - 1]->name, also[i - 1]->len }
+					: gofer_str(name);
 		struct gofer_walked w;
 		struct inode *found;
 
 		gofer_get_walked(&d, &w);
-		made.d[made.n++] = NULL;
-		if (d.bad || (i == 0 && !err && !w.node)) {
+		if (d.bad || (i == 0 && !err == !w.node)) {
 			err = -LX_EIO;
 			break;
 		}
-		if (!w.node)
-			continue;
-		if (gofer_inode_get(g, w.node, &w.attr, &found)) {
+		/* A listing may name something twice, if it changed while it was read. */
+		if (i && w.node && m->cached(m, m->parent, as.p, as.len)) {
+			gofer_forget(g->c, w.node, 0);
+			w.node = 0;
+		}
+		if (w.node && gofer_inode_get(g, w.node, &w.attr, &found)) {
 			err = i ? err : -LX_ENOMEM;
+			w.node = 0;
+		}
+		if (!w.node) {
+			enter_none(&made);
 			continue;
 		}
 		if (i == 0) {
 			*out = found;
 			inode_get(found);
 		}
-		made.i[i] = found;
-		made.d[i] = i == 0 ? m->enter(m, m->parent, name, (unsigned)strlen(name), found)
-				   : m->enter(m, m->parent, also[i - 1]->name, also[i - 1]->len,
-					      found);
+		enter(&made, m, m->parent, as.p, as.len, found);
 	}
 	if (err != -LX_EIO)
 		take_ahead(g, &d, &made, m);
@@ -181,7 +201,7 @@ static int lookup_many(struct inode *dir, const char *name, struct inode **out,
 		.dir = gi->node,
 		.list = !gi->ahead.others || gi->ahead.walked || gi->ahead.descends,
 		.below = gi->ahead.walked || gi->ahead.descends ? WALKED_BELOW : FIRST_BELOW,
-		.below_all = gi->ahead.others,
+		.below_all = gi->ahead.others || gi->ahead.others_below,
 	};
 	struct gofer_lookups_rep p;
 	unsigned n;
@@ -227,7 +247,7 @@ static bool prepare(struct gofer_inode *gi, const char *name)
 int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		       struct lookup_more *m)
 {
-	const struct dentry *up = m->parent->parent;
+	struct gofer_inode *up = m->up && gofer_owns(m->up) ? gofer_i(m->up) : NULL;
 	struct gofer_inode *gi = gofer_i(dir);
 	int err;
 
@@ -236,8 +256,10 @@ int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 	if (gi->ahead.misses < UINT16_MAX)
 		gi->ahead.misses++;
 	/* Whoever looks into one directory of its parent may do so with the others. */
-	if (up && up->inode && gofer_owns(up->inode))
-		gofer_i(up->inode)->ahead.descends = true;
+	if (up) {
+		up->ahead.descends = true;
+		gi->ahead.others_below |= up->ahead.others_below;
+	}
 	if (!gi->listing && gi->ahead.misses == LIST_AFTER && dir->size <= LIST_SIZE)
 		gofer_listing_want(gi);
 	err = gi->listing && prepare(gi, name) ? lookup_many(dir, name, out, m)
@@ -246,5 +268,7 @@ int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		gi->ahead.others = true;
 		gi->ahead.at = 0;
 	}
+	if (up)
+		up->ahead.others_below |= gi->ahead.others || gi->ahead.others_below;
 	return err;
 }

@@ -115,7 +115,8 @@ struct gofer_inode {
 		uint16_t misses;
 		bool others;	/* not only of directories */
 		bool walked;	/* it came along itself: somebody walks the tree */
-		bool descends;	/* there were lookups in one of its directories */
+		bool descends;	/* there were lookups in one of its directories … */
+		bool others_below; /* … and not only of directories */
 	} ahead;
 	struct gofer_watch *watch; /* the host's inotify */
 };

@@ -121,22 +121,31 @@ static struct dentry *more_enter(const struct lookup_more *m, struct dentry *par
 int ovl_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		     struct lookup_more *m)
 {
-	struct ovl_more below = { { more_cached, more_enter, m->parent, NULL }, m };
+	struct ovl_more below = { { .cached = more_cached, .enter = more_enter,
+				    .parent = m->parent }, m };
 	struct inode *lower = ovl_i(dir)->lower, *found;
 	int err;
 
 	if (!lower || !lower->ops->lookup_ahead || dirtab_find(tab(dir), name))
 		return ovl_lookup(dir, name, out);
+	if (m->up && m->up->sb == dir->sb)
+		below.more.up = ovl_i(m->up)->lower;
 	err = lower->ops->lookup_ahead(lower, name, &found, &below.more);
 	if (err)
 		return err;
 	m->first = below.more.first;
-	if (!m->first) /* no memory for its entry */
+	if (m->first) {
+		inode_put(found);
+		*out = m->first->inode;
+		inode_get(*out);
+		return 0;
+	}
+	/* It came alone; or there was no memory for its entry, but one for another name of the
+	 * same file has kept what was made for this one. */
+	if (!dirtab_find(tab(dir), name))
 		return wrap(dir, name, found, out);
 	inode_put(found);
-	*out = m->first->inode;
-	inode_get(*out);
-	return 0;
+	return ovl_lookup(dir, name, out);
 }
 
 #define OVL_BATCH 16
