@@ -68,7 +68,10 @@ on() { # file system, program, arguments…
   native-ext4) "$work/$prog" "$work/native" "$@" ;;
   native-tmpfs) "$work/$prog" "$shm" "$@" ;;
   tmpfs) timeout 1500 "$runsc" --debug-log "$work/log" do -- "$work/$prog" /dev/shm "$@" ;;
-  overlay | lower) timeout 1500 "$runsc" --debug-log "$work/log" do -- "$work/$prog" "$work/overlay" "$@" ;;
+  overlay) timeout 1500 "$runsc" --debug-log "$work/log" do -- "$work/$prog" "$work/overlay" "$@" ;;
+  lower) # forgets soon, and looks names up again
+    timeout 1500 "$runsc" --dcache 4 --debug-log "$work/log" do -- "$work/$prog" "$work/overlay" "$@"
+    ;;
   bind)
     timeout 1500 "$runsc" --debug-log "$work/log" do -v "$work/bind:/mnt" -- "$work/$prog" /mnt "$@"
     ;;
