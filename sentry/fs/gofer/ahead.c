@@ -268,7 +268,7 @@ int gofer_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		gi->ahead.others = true;
 		gi->ahead.at = 0;
 	}
-	if (up)
+	if (up && up->ahead.read)
 		up->ahead.others_below |= gi->ahead.others || gi->ahead.others_below;
 	return err;
 }

@@ -98,6 +98,11 @@ static int gofer_readdir(struct file *f, struct dir_ctx *c)
 			return err;
 		f->priv = l;
 	}
+	/* What will be looked at now need not be what was before. */
+	if (f->pos == 0) {
+		gi->ahead.read = true;
+		gi->ahead.others = gi->ahead.others_below = false;
+	}
 	if (!dir_emit_dots(f, c))
 		return 0;
 	for (uint64_t n = (uint64_t)f->pos - 2; n < l->count; n++) {

@@ -113,10 +113,11 @@ struct gofer_inode {
 	struct {		/* a directory's lookups so far: ahead.c */
 		uint32_t at;	/* where in the listing the next ones begin */
 		uint16_t misses;
+		bool read;	/* somebody has read the listing; what follows is from then on */
 		bool others;	/* not only of directories */
 		bool walked;	/* it came along itself: somebody walks the tree */
-		bool descends;	/* there were lookups in one of its directories … */
-		bool others_below; /* … and not only of directories */
+		bool others_below; /* below it, not only of directories */
+		bool descends;	/* there were lookups in one of its directories */
 	} ahead;
 	struct gofer_watch *watch; /* the host's inotify */
 };
