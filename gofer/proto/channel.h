@@ -7,7 +7,7 @@
  * - The client writes the message and its length, then `req`. It rings (a datagram of one
  *   byte) when the gofer had said GOFER_CHAN_ASLEEP.
  * - The gofer writes the reply, rep_len and rep_fd, then `rep`. With rep_fd exactly one
- *   datagram of one byte follows, which carries the descriptor; otherwise one follows if the
+ *   datagram of one byte follows, which carries the descriptors; otherwise one follows if the
  *   client had set `waits` to the request's number (whoever exchanges that for 0 first
  *   decides). FORGET is answered by an empty reply, so that the client knows when the memory
  *   is its own again.

@@ -22,6 +22,7 @@
 #define GOFER_PATH_MAX 4096u	/* symlink targets, with the NUL */
 #define GOFER_WALK_MAX 64u	/* components of one WALK */
 #define GOFER_BELOW_MAX 256u	/* records of one LOOKUPS that nobody asked for by name */
+#define GOFER_OPENS_MAX 32u	/* nodes of one OPENS, and so descriptors of one reply */
 #define GOFER_FORGET_MAX 1024u	/* nodes of one FORGET */
 #define GOFER_XATTR_MAX 65536u
 

@@ -66,6 +66,7 @@ int gofer_dispatch(struct server *s, size_t len, size_t *out_len, int *out_fd)
 		if (*out_fd >= 0)
 			close(*out_fd);
 		*out_fd = -1;
+		server_drop_more(s);
 		h.err = err;
 		e = (struct gofer_enc){ s->tx, s->tx + sizeof(s->tx), false };
 		gofer_put_head(&e, &h);

@@ -61,25 +61,34 @@ int walk_step(struct server *s, struct node *at, struct gofer_str name, uint64_t
 	return err;
 }
 
-/* The next n of names one after another from at: why not all were found, or 0; walked
+/* The next n of names one after another from *last: why not all were found, or 0; walked
  * records go into e. */
-static int walk_names(struct server *s, struct node *at, struct gofer_dec *names, uint32_t n,
+static int walk_names(struct server *s, struct node **last, struct gofer_dec *names, uint32_t n,
 		      struct gofer_enc *e, uint32_t *count)
 {
-	while (*count < n && S_ISDIR(at->mode)) {
+	while (*count < n && S_ISDIR((*last)->mode)) {
 		struct gofer_walked w = { .node = 0 };
 		struct gofer_name name;
 		int err;
 
 		gofer_get_name(names, &name);
-		err = names->bad ? -EPROTO : walk_step(s, at, name.name, 0, &w);
+		err = names->bad ? -EPROTO : walk_step(s, *last, name.name, 0, &w);
 		if (err)
 			return err;
 		gofer_put_walked(e, &w);
 		(*count)++;
-		at = node_of(s, w.node);
+		*last = node_of(s, w.node);
 	}
 	return *count ? 0 : -ENOTDIR;
+}
+
+/* Where a walk has ended may be opened right away. Why it cannot be is for OPEN to say. */
+static void open_end(struct server *s, const struct node *n, int *out_fd)
+{
+	int fd = S_ISREG(n->mode) ? node_open(s, n, O_RDONLY, NULL, NULL) : -1;
+
+	if (fd >= 0)
+		*out_fd = fd;
 }
 
 int op_walk(struct server *s, const struct gofer_walk_req *q, struct gofer_walk_rep *p,
@@ -89,12 +98,13 @@ int op_walk(struct server *s, const struct gofer_walk_req *q, struct gofer_walk_
 	struct gofer_enc e = { s->scratch, s->scratch + sizeof(s->scratch), false };
 	struct node *at = node_of(s, q->dir);
 
-	(void)out_fd;
 	if (!at)
 		return -EBADF;
 	if (q->count == 0 || q->count > GOFER_WALK_MAX)
 		return -EPROTO;
-	p->stop = walk_names(s, at, &names, q->count, &e, &p->count);
+	p->stop = walk_names(s, &at, &names, q->count, &e, &p->count);
+	if (q->open && p->count == q->count)
+		open_end(s, at, out_fd);
 	p->entries = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
 	return 0;
 }
@@ -120,7 +130,6 @@ int op_revalidate(struct server *s, const struct gofer_revalidate_req *q,
 	struct gofer_enc e = { s->scratch, s->scratch + sizeof(s->scratch), false };
 	struct node *at = node_of(s, q->dir), *next;
 
-	(void)out_fd;
 	if (!at)
 		return -EBADF;
 	if (q->count == 0 || q->count > GOFER_WALK_MAX || q->nnames > GOFER_WALK_MAX)
@@ -138,7 +147,9 @@ int op_revalidate(struct server *s, const struct gofer_revalidate_req *q,
 		at = next;
 	}
 	if (p->count == q->count && q->nnames)
-		p->stop = walk_names(s, at, &checks, q->nnames, &e, &p->nwalked);
+		p->stop = walk_names(s, &at, &checks, q->nnames, &e, &p->nwalked);
+	if (q->open && p->count == q->count && p->nwalked == q->nnames)
+		open_end(s, at, out_fd);
 	p->attrs = (struct gofer_bytes){ s->scratch, (uint32_t)(e.p - s->scratch) };
 	return 0;
 }
@@ -180,6 +191,37 @@ int op_open(struct server *s, const struct gofer_open_req *q, struct gofer_open_
 		return fd;
 	*out_fd = fd;
 	return fd_attr(fd, &p->attr);
+}
+
+int op_opens(struct server *s, const struct gofer_opens_req *q, struct gofer_opens_rep *p,
+	     int *out_fd)
+{
+	struct gofer_dec d = { q->nodes.p, q->nodes.p + q->nodes.len, false };
+
+	if (q->count == 0 || q->count > GOFER_OPENS_MAX)
+		return -EPROTO;
+	for (uint32_t i = 0; i < q->count; i++) {
+		struct node *n;
+		uint32_t id;
+		int fd;
+
+		gofer_get_u32(&d, &id);
+		if (d.bad)
+			return -EPROTO;
+		n = node_of(s, id);
+		fd = !n ? -EBADF : S_ISREG(n->mode) ? node_open(s, n, O_RDONLY, NULL, NULL) : -EISDIR;
+		if (i == 0 && fd >= 0) {
+			*out_fd = fd;
+			fd = fd_attr(fd, &p->attr);
+		} else if (fd >= 0) {
+			s->more_fds[s->nmore++] = fd;
+		}
+		if (i == 0 && fd < 0)
+			return fd;
+		if (fd >= 0)
+			p->opened |= 1u << i;
+	}
+	return 0;
 }
 
 int op_reopen(struct server *s, const struct gofer_reopen_req *q, struct gofer_reopen_rep *p,

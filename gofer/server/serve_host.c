@@ -56,24 +56,28 @@ static ssize_t receive(struct server *s)
 	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
+/* fd -1: without a descriptor. */
 static int send_message(struct server *s, const void *buf, size_t len, int fd)
 {
 	union {
 		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
-	} c = { .space = { 0 } };
+		char space[CMSG_SPACE(GOFER_OPENS_MAX * sizeof(int))];
+	} c;
+	size_t size = (1 + s->nmore) * sizeof(int);
 	struct iovec iov = { .iov_len = len };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t n;
 
 	memcpy(&iov.iov_base, &buf, sizeof(buf)); /* sendmsg only reads it */
 	if (fd >= 0) {
-		c.h.cmsg_len = CMSG_LEN(sizeof(int));
+		memset(&c, 0, CMSG_SPACE(size));
+		c.h.cmsg_len = CMSG_LEN(size);
 		c.h.cmsg_level = SOL_SOCKET;
 		c.h.cmsg_type = SCM_RIGHTS;
 		memcpy(CMSG_DATA(&c.h), &fd, sizeof(fd));
+		memcpy(CMSG_DATA(&c.h) + sizeof(fd), s->more_fds, size - sizeof(fd));
 		m.msg_control = &c;
-		m.msg_controllen = sizeof(c);
+		m.msg_controllen = CMSG_SPACE(size);
 	}
 	do
 		n = sendmsg(s->sock, &m, MSG_NOSIGNAL);
@@ -84,6 +88,12 @@ static int send_message(struct server *s, const void *buf, size_t len, int fd)
 int server_ring(struct server *s, int fd)
 {
 	return send_message(s, "", 1, fd);
+}
+
+void server_drop_more(struct server *s)
+{
+	while (s->nmore)
+		close(s->more_fds[--s->nmore]);
 }
 
 static void drop_rx_fd(struct server *s)
@@ -132,6 +142,7 @@ static int serve_loop(struct server *s)
 			r = r ? send_message(s, s->tx, len, fd) : 0;
 		if (fd >= 0)
 			close(fd);
+		server_drop_more(s);
 		if (r < 0)
 			return r;
 	}

@@ -45,6 +45,8 @@ struct server {
 	int sock;
 	struct chan_server *chan; /* chan_host.c */
 	int rx_fd;		/* came with the request; -1: none */
+	int more_fds[GOFER_OPENS_MAX]; /* nmore of them go with the reply after its first one */
+	unsigned nmore;
 	int fds_dir;		/* /proc/self/fd, or -1 */
 	uint32_t uid;		/* whose files we make */
 	uint32_t umask;		/* the process's */
@@ -135,8 +137,10 @@ bool fd_has_no_acl(struct server *s, int fd);
 int gofer_filter_install(void);
 
 /* ---- serve_host.c ---- */
-/* A datagram of one byte, with the descriptor fd unless it is -1. 0 or -errno. */
+/* A datagram of one byte, with the descriptor fd unless it is -1, and with more_fds. 0 or
+ * -errno. */
 int server_ring(struct server *s, int fd);
+void server_drop_more(struct server *s);
 
 /* ---- chan_host.c ---- */
 int chan_init(struct server *s, bool poll); /* 0 or -errno; chan_fini() also after a failure */
@@ -160,7 +164,7 @@ int gofer_dispatch(struct server *s, size_t len, size_t *out_len, int *out_fd);
 
 /* ---- operations: ops_host.c, ahead_host.c, create_host.c, attr_host.c, dir_host.c ---- */
 /* 0 or -errno. Strings and bytes of a reply may lie in s->scratch. *out_fd: a descriptor
- * to donate (the dispatcher closes it). */
+ * to donate (the dispatcher closes it, and more_fds). */
 #define GREC(name, fields)
 #define GMSG(num, NAME, name, req, rep)                                                \
 	int op_##name(struct server *s, const struct gofer_##name##_req *q,            \

@@ -85,6 +85,8 @@ static int build_req(uint32_t flags, uint32_t mode, uint64_t resolve, struct ope
 		return 0;
 	}
 	r->fmode = access_to_fmode(flags);
+	if (r->fmode == FMODE_READ && !(flags & (LX_O_CREAT | LX_O_TRUNC | LX_O_DIRECTORY)))
+		r->walk |= WALK_OPEN;
 	if ((r->fmode & FMODE_READ) || !r->fmode)
 		r->access |= MAY_READ;
 	if ((r->fmode & FMODE_WRITE) || !r->fmode || (flags & LX_O_TRUNC))
@@ -425,7 +427,7 @@ int vfs_open_exec(struct task *t, int dfd, const char *name, uint32_t at_flags,
 {
 	struct open_req r = { .flags = LX_O_RDONLY | LX_O_LARGEFILE, .fmode = FMODE_READ,
 			      .access = MAY_EXEC };
-	unsigned how = 0;
+	unsigned how = WALK_OPEN;
 	struct path p;
 	struct inode *i;
 	int err;

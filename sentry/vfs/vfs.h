@@ -363,6 +363,8 @@ struct superblock {
 	bool special_open;	/* its FIFOs, sockets and device nodes are opened by its
 				 * own ops->open (host stdio files, devpts) */
 	bool readonly;		/* the file system itself, whatever the mount says */
+	bool opening;		/* lookups under way are WALK_OPEN's: a file system that has to ask
+				 * elsewhere may ask for more at once */
 	uint32_t attributes;	/* LX_STATX_ATTR_* that inodes may have, beside the usual ones */
 	bool umask_below;	/* new objects get their mode with MODE_UMASK bits: what is below
 				 * applies the umask, or a directory's default ACL instead */
@@ -569,6 +571,7 @@ static inline struct inode *file_inode(const struct file *f)
 #define WALK_BENEATH 128u
 #define WALK_IN_ROOT 256u
 #define WALK_NO_MOUNT 512u	/* do not cross into a mount at the last component */
+#define WALK_OPEN 1024u		/* a regular file at the end is going to be opened for reading */
 
 /* Resolve name relative to dfd (LX_AT_FDCWD or an fd). *out is referenced, its dentry
  * positive. May leave the kernel lock? No: it is held throughout. */

@@ -367,7 +367,13 @@ int dentry_lookup(struct dentry *parent, const char *name, unsigned len, uint32_
 
 int walk_lookup_last(struct walk *w, struct dentry **out)
 {
-	return dentry_lookup(w->path.dentry, w->last, w->last_len, w->last_hash, out);
+	struct superblock *sb = w->path.dentry->inode->sb;
+	int err;
+
+	sb->opening = w->flags & WALK_OPEN;
+	err = dentry_lookup(w->path.dentry, w->last, w->last_len, w->last_hash, out);
+	sb->opening = false;
+	return err;
 }
 
 void walk_last_name(const struct walk *w, char name[LX_NAME_MAX + 1])

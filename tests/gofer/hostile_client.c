@@ -652,6 +652,7 @@ int main(void)
 	test_rename_lies();
 	test_exhaustion();
 	test_ahead();
+	test_opens();
 	test_sent_fds();
 	test_race();
 	test_channel();

@@ -44,7 +44,9 @@ void renew(struct gofer *g, const char *name);
 
 /* Send bytes as they are. false: the gofer has hung up. */
 bool send_raw(struct gofer *g, const void *buf, size_t len);
-/* An answer within 5 seconds, or a hang-up: bytes, 0. *fd: donated (or -1). */
+/* An answer within 5 seconds, or a hang-up: bytes, 0. *fd: donated (or -1). Others that came
+ * are looked at and closed; ncame is how many there were in all. */
+extern unsigned ncame;
 ssize_t receive(struct gofer *g, void *buf, size_t size, int *fd);
 /* A donated descriptor must be a regular file, not the secret, and of no more access. */
 void check_fd(int fd, bool may_write);
@@ -73,6 +75,9 @@ int count_fds(pid_t pid);
 
 /* ---- hostile_ahead.c ---- */
 void test_ahead(void);
+
+/* ---- hostile_open.c ---- */
+void test_opens(void);
 
 /* ---- hostile_channel.c ---- */
 void test_channel(void);

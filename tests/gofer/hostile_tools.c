@@ -260,14 +260,17 @@ bool send_raw(struct gofer *g, const void *buf, size_t len)
 	return true;
 }
 
+unsigned ncame;
+
 ssize_t receive(struct gofer *g, void *buf, size_t size, int *fd)
 {
-	char space[CMSG_SPACE(4 * sizeof(int))] __attribute__((aligned(8)));
+	char space[CMSG_SPACE((GOFER_OPENS_MAX + 4) * sizeof(int))] __attribute__((aligned(8)));
 	struct iovec iov = { buf, size };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = space,
 			    .msg_controllen = sizeof(space) };
 	struct pollfd p = { g->sock, POLLIN, 0 };
 	struct cmsghdr *h;
+	uint32_t op = 0;
 	ssize_t n;
 
 	*fd = -1;
@@ -283,9 +286,20 @@ ssize_t receive(struct gofer *g, void *buf, size_t size, int *fd)
 		return 0;
 	}
 	h = CMSG_FIRSTHDR(&m);
+	ncame = 0;
 	if (h && h->cmsg_type == SCM_RIGHTS) {
-		require(h->cmsg_len == CMSG_LEN(sizeof(int)), "more than one descriptor came");
+		ncame = (unsigned)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		require(ncame <= GOFER_OPENS_MAX, "too many descriptors came");
 		memcpy(fd, CMSG_DATA(h), sizeof(int));
+	}
+	memcpy(&op, buf, n < 4 ? 0 : 4);
+	require(ncame <= 1 || n < 4 || op == GOFER_OP_OPENS, "more than one descriptor came");
+	for (unsigned i = 1; i < ncame; i++) {
+		int other;
+
+		memcpy(&other, CMSG_DATA(h) + i * sizeof(int), sizeof(int));
+		check_fd(other, false);
+		close(other);
 	}
 	return n;
 }
@@ -483,7 +497,7 @@ static void good_walk(struct gofer_enc *e, bool lookups)
 	uint32_t dir = npool ? pool[rnd(npool)] : rnd_u32(), count = 1 + rnd(4);
 
 	gofer_put_u32(e, &dir);
-	for (int i = 0; lookups && i < 3; i++)
+	for (int i = 0; i < (lookups ? 3 : 1); i++)
 		rnd_put_u32(e);
 	gofer_put_u32(e, &count);
 	while (count--)

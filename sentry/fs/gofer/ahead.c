@@ -101,10 +101,12 @@ static void take_below(struct gofer_sb *g, struct made *made, const struct gofer
 	struct dentry *at = dir ? made->d[b->parent] : NULL;
 
 	if (dir && b->node && gofer_name_ok(b->name) && !m->cached(m, at, b->name.p, b->name.len)) {
-		if (gofer_inode_get(g, b->node, &b->attr, &i) == 0)
+		if (gofer_inode_get(g, b->node, &b->attr, &i) == 0) {
+			gofer_i(i)->dir = gofer_i(dir)->key;
 			enter(made, m, at, b->name.p, b->name.len, i);
-		else
+		} else {
 			enter_none(made);
+		}
 		return;
 	}
 	gofer_forget(g->c, b->node, 0);
@@ -137,10 +139,11 @@ static void take_ahead(struct gofer_sb *g, struct gofer_dec *d, struct made *mad
 }
 
 /* The reply's records into the cache: the first is *out's as well, the others are also[]'s. */
-static int take_found(struct gofer_sb *g, const struct gofer_lookups_rep *p, struct inode **out,
-		      struct lookup_more *m, const char *name, bool all,
+static int take_found(struct gofer_inode *dir, const struct gofer_lookups_rep *p,
+		      struct inode **out, struct lookup_more *m, const char *name, bool all,
 		      const struct gofer_entry *const *also, unsigned nalso)
 {
+	struct gofer_sb *g = gofer_s(&dir->i);
 	struct gofer_dec d = { p->entries.p, p->entries.p + p->entries.len, false };
 	struct made made = { .n = 0, .all = all };
 	int err = p->err;
@@ -176,6 +179,7 @@ static int take_found(struct gofer_sb *g, const struct gofer_lookups_rep *p, str
 			*out = found;
 			inode_get(found);
 		}
+		gofer_i(found)->dir = dir->key;
 		enter(&made, m, m->parent, as.p, as.len, found);
 	}
 	if (err != -LX_EIO)
@@ -216,7 +220,7 @@ static int lookup_many(struct inode *dir, const char *name, struct inode **out,
 	err = gofer_call_lookups(gofer_c(dir), &q, &p, NULL);
 	if (err)
 		return err;
-	err = take_found(gofer_s(dir), &p, out, m, name, q.below_all, also, n);
+	err = take_found(gi, &p, out, m, name, q.below_all, also, n);
 	if (err != -LX_EMFILE && err != -LX_ENFILE)
 		return err == -LX_EAGAIN ? -LX_EBUSY : err;
 	gofer_relieve(gofer_c(dir));

@@ -103,45 +103,41 @@ static bool poll_answer(const struct gofer_chan_client *h)
 	return false;
 }
 
-/* One datagram of one byte, perhaps with a descriptor. soon: it is on its way. 0, or -errno. */
-static int await_ring(int sock, bool soon, int *fd, bool *fd_lost)
+/* One datagram of one byte, perhaps with descriptors. soon: it is on its way. 0, or -errno. */
+static int await_ring(int sock, bool soon, struct gofer_fds *fds)
 {
 	uint64_t start = soon ? ktime_mono() : 0;
 	long n = -EAGAIN;
 	uint8_t byte;
-	int got = -1;
 
 	while (n == -EAGAIN && soon) {
-		n = gofer_host_try_recv(sock, &byte, sizeof(byte), &got, fd_lost);
+		n = gofer_host_try_recv(sock, &byte, sizeof(byte), fds);
 		soon = ktime_mono() - start < POLL_NS;
 	}
 	if (n == -EAGAIN)
-		n = gofer_host_recv(sock, &byte, sizeof(byte), &got, fd_lost);
-
-	if (got >= 0 && (*fd >= 0 || n != 1))
-		gofer_host_close(got);
-	else if (got >= 0)
-		*fd = got;
+		n = gofer_host_recv(sock, &byte, sizeof(byte), fds);
+	if (n != 1)
+		gofer_host_close_all(fds);
 	if (n < 0)
 		return (int)n;
 	return n == 1 ? 0 : -EPIPE;
 }
 
-long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t size, int *fd,
-		     bool *fd_lost)
+long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t size,
+		     struct gofer_fds *fds)
 {
 	struct gofer_chan *m = h->mem;
 	bool rings = false;
 	uint32_t len;
 	int err;
 
-	*fd = -1;
-	*fd_lost = false;
+	fds->n = 0;
+	fds->lost = false;
 	if (!poll_answer(h)) {
 		gofer_chan_store(&m->waits, h->seq);
 		if (!answered(h) || !gofer_chan_clear(&m->waits, h->seq)) {
 			rings = true;
-			err = await_ring(sock, false, fd, fd_lost);
+			err = await_ring(sock, false, fds);
 			if (err)
 				return err;
 			/* It rings when it has answered, not before. */
@@ -150,7 +146,7 @@ long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t si
 		}
 	}
 	if (gofer_chan_load(&m->rep_fd) && !rings) {
-		err = await_ring(sock, true, fd, fd_lost);
+		err = await_ring(sock, true, fds);
 		if (err)
 			return err;
 	}

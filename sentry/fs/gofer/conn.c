@@ -35,6 +35,7 @@ void gofer_conn_put(struct gofer_conn *c)
 		return;
 	gofer_watch_fini(c);
 	gofer_chan_close(c->chan);
+	gofer_host_close_all(&c->more);
 	gofer_host_close(c->sock);
 	free(c);
 }
@@ -59,13 +60,11 @@ static int post(struct gofer_conn *c, size_t len)
 	long n;
 
 	if (c->chan && c->unanswered) {
-		bool lost;
-		int fd;
+		struct gofer_fds fds;
 
 		c->unanswered = false;
-		n = gofer_chan_wait(c->chan, c->sock, c->rx, sizeof(c->rx), &fd, &lost);
-		if (fd >= 0)
-			gofer_host_close(fd);
+		n = gofer_chan_wait(c->chan, c->sock, c->rx, sizeof(c->rx), &fds);
+		gofer_host_close_all(&fds);
 		if (n < 0)
 			return (int)n;
 	}
@@ -75,11 +74,11 @@ static int post(struct gofer_conn *c, size_t len)
 }
 
 /* Its reply into c->rx: the size, 0: hang-up. */
-static long await(struct gofer_conn *c, int *fd, bool *fd_lost)
+static long await(struct gofer_conn *c, struct gofer_fds *fds)
 {
 	if (c->chan)
-		return gofer_chan_wait(c->chan, c->sock, c->rx, sizeof(c->rx), fd, fd_lost);
-	return gofer_host_recv(c->sock, c->rx, sizeof(c->rx), fd, fd_lost);
+		return gofer_chan_wait(c->chan, c->sock, c->rx, sizeof(c->rx), fds);
+	return gofer_host_recv(c->sock, c->rx, sizeof(c->rx), fds);
 }
 
 /* Needs c->mu. */
@@ -161,14 +160,16 @@ static int guest_error(int32_t err)
 	}
 }
 
-/* Send what e holds and receive the reply: *d stands behind its head. Needs c->mu. */
+/* Send what e holds and receive the reply: *d stands behind its head; *fd, if one came, is the
+ * caller's, others are in c->more. Needs c->mu. */
 static int transact(struct gofer_conn *c, const struct gofer_head *h, struct gofer_enc *e,
 		    struct gofer_dec *d, int *fd)
 {
+	struct gofer_fds *fds = &c->more;
 	struct gofer_head r;
-	bool fd_lost = false;
 	long n;
 
+	gofer_host_close_all(fds);
 	if (e->bad)
 		return -LX_E2BIG;
 	if (c->dead)
@@ -177,7 +178,11 @@ static int transact(struct gofer_conn *c, const struct gofer_head *h, struct gof
 		conn_broken(c, "send failed");
 		return -LX_EIO;
 	}
-	n = await(c, fd, &fd_lost);
+	n = await(c, fds);
+	if (fds->n) {
+		*fd = fds->fd[0];
+		memmove(fds->fd, fds->fd + 1, --fds->n * sizeof(fds->fd[0]));
+	}
 	if (n <= 0) {
 		conn_broken(c, "hang-up");
 		return -LX_EIO;
@@ -190,7 +195,7 @@ static int transact(struct gofer_conn *c, const struct gofer_head *h, struct gof
 	}
 	if (r.err)
 		return guest_error(r.err);
-	return fd_lost ? -LX_ENFILE : 0;
+	return fds->lost ? -LX_ENFILE : 0;
 }
 
 #define GREC(name, fields)
@@ -253,7 +258,7 @@ int gofer_reopen_readonly(struct gofer_conn *c, int fd)
 	struct gofer_head h = { GOFER_OP_REOPEN, 0, 0 }, r;
 	struct gofer_enc e = { c->tx, c->tx + sizeof(c->tx), false };
 	struct gofer_dec d;
-	bool lost = false;
+	struct gofer_fds fds = { .n = 0 };
 	int out = -1;
 	long n;
 
@@ -262,7 +267,10 @@ int gofer_reopen_readonly(struct gofer_conn *c, int fd)
 	gofer_put_head(&e, &h);
 	n = c->dead ? -LX_EIO : gofer_host_send(c->sock, c->tx, (size_t)(e.p - c->tx), fd);
 	if (n >= 0)
-		n = gofer_host_recv(c->sock, c->rx, sizeof(c->rx), &out, &lost);
+		n = gofer_host_recv(c->sock, c->rx, sizeof(c->rx), &fds);
+	if (fds.n)
+		out = fds.fd[--fds.n];
+	gofer_host_close_all(&fds);
 	d = (struct gofer_dec){ c->rx, c->rx + (n > 0 ? n : 0), false };
 	gofer_get_head(&d, &r);
 	if (!gofer_dec_done(&d) || r.op != h.op || r.seq != h.seq)

@@ -33,11 +33,11 @@ long gofer_host_send(int sock, const void *buf, size_t len, int fd)
 	return n < 0 ? -errno : n;
 }
 
-static long receive(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost, int flags)
+static long receive(int sock, void *buf, size_t size, struct gofer_fds *fds, int flags)
 {
 	union {
 		struct cmsghdr h;
-		char space[CMSG_SPACE(sizeof(int))];
+		char space[CMSG_SPACE(sizeof(fds->fd))];
 	} c;
 	struct iovec iov = { buf, size };
 	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &c,
@@ -45,7 +45,8 @@ static long receive(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost
 	struct cmsghdr *h;
 	ssize_t n;
 
-	*out_fd = -1;
+	fds->n = 0;
+	fds->lost = false;
 	do
 		n = recvmsg(sock, &m, MSG_CMSG_CLOEXEC | flags);
 	while (n < 0 && errno == EINTR);
@@ -53,25 +54,33 @@ static long receive(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost
 		return -errno;
 	h = CMSG_FIRSTHDR(&m);
 	if (h && h->cmsg_level == SOL_SOCKET && h->cmsg_type == SCM_RIGHTS &&
-	    h->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(out_fd, CMSG_DATA(h), sizeof(int));
-	*fd_lost = m.msg_flags & MSG_CTRUNC;
+	    h->cmsg_len > CMSG_LEN(0) && h->cmsg_len <= CMSG_LEN(sizeof(fds->fd))) {
+		fds->n = (unsigned)((h->cmsg_len - CMSG_LEN(0)) / sizeof(int));
+		memcpy(fds->fd, CMSG_DATA(h), fds->n * sizeof(int));
+	}
+	fds->lost = m.msg_flags & MSG_CTRUNC;
 	return m.msg_flags & MSG_TRUNC ? -EMSGSIZE : n;
 }
 
-long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost)
+long gofer_host_recv(int sock, void *buf, size_t size, struct gofer_fds *fds)
 {
-	return receive(sock, buf, size, out_fd, fd_lost, 0);
+	return receive(sock, buf, size, fds, 0);
 }
 
-long gofer_host_try_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost)
+long gofer_host_try_recv(int sock, void *buf, size_t size, struct gofer_fds *fds)
 {
-	return receive(sock, buf, size, out_fd, fd_lost, MSG_DONTWAIT);
+	return receive(sock, buf, size, fds, MSG_DONTWAIT);
 }
 
 void gofer_host_close(int fd)
 {
 	close(fd);
+}
+
+void gofer_host_close_all(struct gofer_fds *fds)
+{
+	while (fds->n)
+		close(fds->fd[--fds->n]);
 }
 
 /* What close(2) would say of another descriptor of the same file. */

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "sentry/fs/gofer/gofer_impl.h"
+#include "syscalls/abi/lx_dirent.h"
 #include "syscalls/abi/lx_stat.h"
 
 static void fd_free(struct gofer_fd *d)
@@ -110,6 +111,14 @@ int gofer_fd_install(struct gofer_inode *gi, int fd, bool readable, bool writabl
 	return install(gi, writable ? &gi->rw : &gi->ro, fd, readable, writable);
 }
 
+void gofer_fd_keep(struct gofer_inode *gi, int fd)
+{
+	struct gofer_conn *c = gofer_c(&gi->i);
+
+	(void)gofer_fd_install(gi, fd, true, false);
+	evict(c, c->max_fds);
+}
+
 int gofer_fd_any(const struct gofer_inode *gi)
 {
 	if (gi->rw)
@@ -131,15 +140,137 @@ static void set_hint(const struct gofer_inode *gi, const struct path *path,
 	q->name = gofer_str(d->name);
 }
 
+/* ---- several at once ---- */
+
+/* Programs that read one file after another of a directory that is ours alone get descriptors of
+ * the next ones with that of the first: of files that have been looked up, in the listing's
+ * order, for each one wanted so far at most a few that are not. */
+
+#define OPENS_LOOK_AT 256	/* entries passed over for one request */
+#define OPENS_PER_WANTED 4
+
+/* How many more may come along with a file of dir. */
+static uint32_t opens_room(struct gofer_inode *dir)
+{
+	struct gofer_inode *up = gofer_inode_find(gofer_s(&dir->i), dir->dir);
+	uint32_t most, unused = dir->opens.brought - dir->opens.used;
+
+	dir->opens.wanted++;
+	most = OPENS_PER_WANTED * (dir->opens.wanted + dir->opens.used);
+	if (dir->opens.wanted == 1 && !(up && up->opens.below))
+		most = 0;
+	if (up)
+		up->opens.below = true;
+	if (most > gofer_c(&dir->i)->max_fds / 4)
+		most = gofer_c(&dir->i)->max_fds / 4;
+	if (unused >= most)
+		return 0;
+	return most - unused < GOFER_OPENS_MAX - 1 ? most - unused : GOFER_OPENS_MAX - 1;
+}
+
+/* After the entry of gi, if it is not far from where the last request ended. */
+static void opens_seek(struct gofer_inode *dir, const struct gofer_inode *gi)
+{
+	const struct gofer_listing *l = dir->listing;
+
+	for (uint32_t n = 0, at = dir->opens.at; n < OPENS_LOOK_AT && n < l->count; n++, at++) {
+		const struct gofer_entry *e;
+
+		at = at < l->count ? at : 0;
+		e = (const void *)(l->data + l->off[at]);
+		if (e->ino == gi->key.ino) {
+			dir->opens.at = at + 1;
+			return;
+		}
+	}
+}
+
+/* Which others come along with gi, which is to be read: their number, none twice, counted. */
+static unsigned opens_choose(struct gofer_inode *gi, struct gofer_inode **also)
+{
+	struct gofer_sb *g = gofer_s(&gi->i);
+	struct gofer_inode *dir = g->shared ? NULL : gofer_inode_find(g, gi->dir);
+	uint32_t want = dir && dir->listing ? opens_room(dir) : 0, n = 0;
+
+	if (!want)
+		return 0;
+	opens_seek(dir, gi);
+	for (uint32_t k = 0; k < OPENS_LOOK_AT && k < dir->listing->count && n < want; k++) {
+		const struct gofer_listing *l = dir->listing;
+		const struct gofer_entry *e;
+		struct gofer_inode *o;
+
+		dir->opens.at = dir->opens.at < l->count ? dir->opens.at : 0;
+		e = (const void *)(l->data + l->off[dir->opens.at++]);
+		o = e->type == LX_DT_REG
+			    ? gofer_inode_find(g, (struct gofer_key){ gi->key.dev, e->ino })
+			    : NULL;
+		if (!o || o == gi || o->ro || o->rw || !LX_S_ISREG(o->i.mode))
+			continue;
+		for (uint32_t j = 0; o && j < n; j++)
+			o = o == also[j] ? NULL : o; /* by two names */
+		if (o) {
+			inode_get(&o->i);
+			also[n++] = o;
+		}
+	}
+	dir->opens.brought += n;
+	return n;
+}
+
+/* As fetch(), for reading; those of also[0, n) come along, as far as they can be had. */
+static int fetch_many(struct gofer_inode *gi, struct gofer_inode **also, unsigned n)
+{
+	struct gofer_conn *c = gofer_c(&gi->i);
+	uint32_t ids[GOFER_OPENS_MAX] = { gi->node };
+	struct gofer_opens_req q = { n + 1, { (const uint8_t *)ids,
+					      (n + 1) * (uint32_t)sizeof(ids[0]) } };
+	struct gofer_opens_rep p;
+	unsigned k = 0;
+	int fd, err;
+
+	for (unsigned i = 0; i < n; i++)
+		ids[i + 1] = also[i]->node;
+	evict(c, c->max_fds > n ? c->max_fds - n - 1 : 0);
+	err = gofer_call_opens(c, &q, &p, &fd);
+	if (!err && fd < 0)
+		err = -LX_EIO;
+	if (err)
+		return err;
+	for (unsigned i = 0; i < n; i++) {
+		if (!(p.opened & 2u << i) || k == c->more.n)
+			continue;
+		if (install(also[i], &also[i]->ro, c->more.fd[k++], true, false) == 0)
+			also[i]->ro->ahead = true;
+	}
+	/* From a gofer that cannot count. */
+	while (k < c->more.n)
+		gofer_host_close(c->more.fd[k++]);
+	c->more.n = 0;
+	err = install(gi, &gi->ro, fd, true, false);
+	if (!err)
+		gofer_apply_attr(gi, &p.attr);
+	return err;
+}
+
 /* Ask the gofer for a descriptor and put it into the cache. */
 static int fetch(struct gofer_inode *gi, struct gofer_fd **slot, uint32_t access,
 		 const struct path *path)
 {
 	struct gofer_conn *c = gofer_c(&gi->i);
 	struct gofer_open_req q = { .node = gi->node, .access = access };
+	struct gofer_inode *also[GOFER_OPENS_MAX];
 	struct gofer_open_rep p;
 	int fd, err;
+	unsigned n = access == GOFER_OPEN_READ && slot == &gi->ro ? opens_choose(gi, also) : 0;
 
+	if (n) {
+		err = fetch_many(gi, also, n);
+		while (n)
+			inode_put(&also[--n]->i);
+		if (!err)
+			return 0; /* else: what it fails for, the one request will tell */
+	}
 	set_hint(gi, path, &q);
 	evict(c, c->max_fds ? c->max_fds - 1 : 0);
 	err = gofer_call_open(c, &q, &p, &fd);
@@ -158,6 +289,15 @@ static int fetch(struct gofer_inode *gi, struct gofer_fd **slot, uint32_t access
 	return err;
 }
 
+static void was_wanted(struct gofer_inode *gi, struct gofer_fd *d)
+{
+	struct gofer_inode *dir = gofer_inode_find(gofer_s(&gi->i), gi->dir);
+
+	d->ahead = false;
+	if (dir)
+		dir->opens.used++;
+}
+
 int gofer_fd_use(struct gofer_inode *gi, uint32_t fmode, const struct path *path,
 		 struct gofer_fd **out)
 {
@@ -170,6 +310,8 @@ int gofer_fd_use(struct gofer_inode *gi, uint32_t fmode, const struct path *path
 			err = fetch(gi, &gi->ro, GOFER_OPEN_READ, path);
 		if (!*out && !err)
 			*out = gi->ro;
+		if (*out && (*out)->ahead)
+			was_wanted(gi, *out);
 	} else {
 		if (gofer_s(&gi->i)->readonly)
 			return -LX_EROFS;

@@ -28,12 +28,20 @@ struct gofer_watches;
 
 struct gofer_chan_client;
 
+/* Descriptors that came with a message. */
+struct gofer_fds {
+	int fd[GOFER_OPENS_MAX];
+	unsigned n;
+	bool lost;		/* not all that were sent */
+};
+
 struct gofer_conn {
 	struct refs refs;
 	int sock;		/* [I] */
 	struct mutex mu;
 	struct gofer_chan_client *chan; /* [mu] NULL: requests go over the socket */
 	bool chan_tried;
+	struct gofer_fds more;	/* of the last reply, but for its first one */
 	bool unanswered;	/* [mu] the channel's last message was a FORGET */
 	uint32_t seq;		/* [mu] */
 	bool dead;		/* [mu] hung up or talked nonsense: everything is EIO */
@@ -58,6 +66,7 @@ struct gofer_fd {
 	unsigned users;		/* open files */
 	int fd;
 	bool readable, writable;
+	bool ahead;		/* it came along with another one, and nobody has wanted it yet */
 };
 
 /* The names in a directory, as of one moment. */
@@ -119,6 +128,12 @@ struct gofer_inode {
 		bool others_below; /* below it, not only of directories */
 		bool descends;	/* there were lookups in one of its directories */
 	} ahead;
+	struct {		/* a directory's files, opened for reading: fd.c */
+		uint32_t at;	/* where in the listing the next ones are */
+		uint32_t wanted, brought, used; /* requests; came along; of them wanted since */
+		bool below;	/* there were such requests in one of its directories */
+	} opens;
+	struct gofer_key dir;	/* the directory it was last found in */
 	struct gofer_watch *watch; /* the host's inotify */
 };
 
@@ -166,18 +181,19 @@ int gofer_chan_open(int fd, struct gofer_chan_client **out);
 void gofer_chan_close(struct gofer_chan_client *h); /* may be NULL */
 /* Hand a message over. Each one is to be waited for before the next. */
 int gofer_chan_post(struct gofer_chan_client *h, int sock, const void *msg, size_t len);
-/* The answer into buf: its length. *fd, *fd_lost: as for gofer_host_recv(). */
-long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t size, int *fd,
-		     bool *fd_lost);
+/* The answer into buf: its length. fds: as for gofer_host_recv(). */
+long gofer_chan_wait(struct gofer_chan_client *h, int sock, void *buf, size_t size,
+		     struct gofer_fds *fds);
 
 /* ---- conn_host.c, io_host.c: host calls; all give -errno ---- */
 /* fd: goes along, unless it is -1. */
 long gofer_host_send(int sock, const void *buf, size_t len, int fd);
-/* Bytes received (0: hang-up); *out_fd: a descriptor or -1; *fd_lost: it did not fit. */
-long gofer_host_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost);
+/* Bytes received (0: hang-up), and descriptors, which are the caller's. */
+long gofer_host_recv(int sock, void *buf, size_t size, struct gofer_fds *fds);
 /* The same, -EAGAIN when there is nothing yet. */
-long gofer_host_try_recv(int sock, void *buf, size_t size, int *out_fd, bool *fd_lost);
+long gofer_host_try_recv(int sock, void *buf, size_t size, struct gofer_fds *fds);
 void gofer_host_close(int fd);
+void gofer_host_close_all(struct gofer_fds *fds);
 int gofer_host_dup(int fd);
 int gofer_host_flush(int fd);
 long gofer_host_read(int fd, void *buf, size_t len);
@@ -194,6 +210,8 @@ int gofer_host_attr(int fd, struct gofer_attr *out); /* btime is left 0 */
  * or a new one. Takes over the node. *out has one reference. 0 or -LX_ENOMEM. */
 int gofer_inode_get(struct gofer_sb *g, uint32_t node, const struct gofer_attr *a,
 		    struct inode **out);
+/* The inode of a host file, if there is one; borrowed. */
+struct gofer_inode *gofer_inode_find(struct gofer_sb *g, struct gofer_key key);
 void gofer_apply_attr(struct gofer_inode *gi, const struct gofer_attr *a);
 /* The guest's inode number for a host file below g. */
 uint64_t gofer_ino(struct gofer_sb *g, uint64_t dev, uint64_t ino);
@@ -248,6 +266,8 @@ int gofer_fileattr_set(struct inode *i, uint32_t flags);
 /* ---- fd.c ---- */
 /* Make fd (owned, also on failure) the inode's cached descriptor for writing (RDWR) or reading. */
 int gofer_fd_install(struct gofer_inode *gi, int fd, bool readable, bool writable);
+/* Keep fd (owned) for who is going to read the file. */
+void gofer_fd_keep(struct gofer_inode *gi, int fd);
 /* A descriptor that allows fmode, from the cache or from the gofer; path (may be NULL):
  * where the file was found. *out is in use until gofer_fd_unuse(). */
 int gofer_fd_use(struct gofer_inode *gi, uint32_t fmode, const struct path *path,

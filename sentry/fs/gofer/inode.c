@@ -87,13 +87,26 @@ static struct gofer_inode *inode_new(struct gofer_sb *g, uint32_t node,
 	return gi;
 }
 
-int gofer_inode_get(struct gofer_sb *g, uint32_t node, const struct gofer_attr *a,
-		    struct inode **out)
+static struct gofer_inode *find(struct gofer_sb *g, struct gofer_key key)
 {
-	struct gofer_key key = { a->dev, a->ino };
 	struct gofer_inode *gi;
 
 	HASH_FIND(hh, g->inodes, &key, sizeof(key), gi);
+	return gi;
+}
+
+struct gofer_inode *gofer_inode_find(struct gofer_sb *g, struct gofer_key key)
+{
+	struct gofer_inode *gi = find(g, key);
+
+	return gi && refs_count(&gi->i.refs) ? gi : NULL;
+}
+
+int gofer_inode_get(struct gofer_sb *g, uint32_t node, const struct gofer_attr *a,
+		    struct inode **out)
+{
+	struct gofer_inode *gi = find(g, (struct gofer_key){ a->dev, a->ino });
+
 	/* Without references: about to be freed. Another type: the host has made a new file
 	 * with the old one's number. */
 	if (gi && (refs_count(&gi->i.refs) == 0 ||

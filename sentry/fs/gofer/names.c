@@ -34,12 +34,13 @@ static int check_writable(const struct inode *dir)
 
 /* ---- finding ---- */
 
-/* The count walked records at dec as inodes into out. 0 or -LX_E…; the nodes that could not
+/* The count walked records at dec, from dir on, as inodes into out. 0 or -LX_E…; the nodes that could not
  * be used are let go of. */
-static int take_walked(struct gofer_sb *g, struct gofer_dec *dec, uint32_t count,
+static int take_walked(struct gofer_inode *dir, struct gofer_dec *dec, uint32_t count,
 		       struct inode **out, unsigned *got)
 {
 	struct gofer_walked w[GOFER_WALK_MAX];
+	struct gofer_sb *g = gofer_s(&dir->i);
 	int err = 0;
 
 	for (unsigned i = 0; i < count; i++)
@@ -51,10 +52,21 @@ static int take_walked(struct gofer_sb *g, struct gofer_dec *dec, uint32_t count
 			err = gofer_inode_get(g, w[i].node, &w[i].attr, &out[i]);
 		else
 			gofer_forget(g->c, w[i].node, 0);
-		if (!err)
-			(*got)++;
+		if (err)
+			continue;
+		gofer_i(out[i])->dir = i ? gofer_i(out[i - 1])->key : dir->key;
+		(*got)++;
 	}
 	return err;
+}
+
+/* A descriptor for reading i (NULL: the walk has not come that far) that came with a walk. */
+static void take_opened(struct inode *i, int fd)
+{
+	if (fd >= 0 && i && LX_S_ISREG(i->mode) && !gofer_i(i)->ro)
+		gofer_fd_keep(gofer_i(i), fd);
+	else if (fd >= 0)
+		gofer_host_close(fd);
 }
 
 /* One WALK request: referenced inodes in out[0, *count). -LX_ENFILE: try again after
@@ -65,10 +77,10 @@ static int walk_once(struct inode *dir, const char *const *names, unsigned n,
 	struct gofer_sb *g = gofer_s(dir);
 	uint8_t buf[WALK_NAMES_SIZE];
 	struct gofer_enc e = { buf, buf + sizeof(buf), false };
-	struct gofer_walk_req q = { .dir = gofer_i(dir)->node };
+	struct gofer_walk_req q = { .dir = gofer_i(dir)->node, .open = dir->sb->opening };
 	struct gofer_walk_rep p;
 	struct gofer_dec d;
-	int err = 0;
+	int err, fd;
 
 	*count = 0;
 	for (; q.count < n && q.count < GOFER_WALK_MAX; q.count++) {
@@ -82,13 +94,18 @@ static int walk_once(struct inode *dir, const char *const *names, unsigned n,
 		}
 	}
 	q.names = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
-	err = gofer_call_walk(g->c, &q, &p, NULL);
-	if (err)
-		return err;
-	if (p.count > q.count || p.stop > 0 || p.stop < -4095)
-		return -LX_EIO;
-	d = (struct gofer_dec){ p.entries.p, p.entries.p + p.entries.len, false };
-	err = take_walked(g, &d, p.count, out, count);
+	err = gofer_call_walk(g->c, &q, &p, &fd);
+	if (err == -LX_ENFILE && q.open) {
+		q.open = 0; /* the open itself will say so, if it must */
+		err = gofer_call_walk(g->c, &q, &p, &fd);
+	}
+	if (!err && (p.count > q.count || p.stop > 0 || p.stop < -4095))
+		err = -LX_EIO;
+	if (!err) {
+		d = (struct gofer_dec){ p.entries.p, p.entries.p + p.entries.len, false };
+		err = take_walked(gofer_i(dir), &d, p.count, out, count);
+	}
+	take_opened(!err && *count == n ? out[n - 1] : NULL, fd);
 	if (err)
 		return err;
 	return p.stop == -LX_EMFILE ? -LX_ENFILE : p.stop;
@@ -151,6 +168,34 @@ static void put_chain(struct gofer_revalidate_req *q, uint8_t *buf, size_t size,
 	q->checks = (struct gofer_bytes){ buf, (uint32_t)(e.p - buf) };
 }
 
+/* Is whoever asks about d[0, n) and w, which q is about, going to open a file for reading that
+ * none of our descriptors is of? */
+static bool may_open(const struct gofer_revalidate_req *q, struct dentry *const *d, unsigned n,
+		     const struct chain_walk *w)
+{
+	const struct gofer_inode *last = gofer_i(d[n - 1]->inode);
+
+	if (!last->i.sb->opening || q->count != n || (w && q->nnames != w->n))
+		return false;
+	return q->nnames || (LX_S_ISREG(last->i.mode) && !last->ro && !last->rw);
+}
+
+/* The attributes of d[0, n): how many of them are still the same files. */
+static unsigned take_checked(struct dentry *const *d, unsigned n, struct gofer_dec *dec)
+{
+	for (unsigned good = 0; good < n; good++) {
+		struct gofer_inode *gi = gofer_i(d[good]->inode);
+		struct gofer_attr a;
+
+		gofer_get_attr(dec, &a);
+		if (dec->bad || a.dev != gi->key.dev || a.ino != gi->key.ino ||
+		    ((a.mode ^ gi->i.mode) & LX_S_IFMT))
+			return good;
+		gofer_apply_attr(gi, &a);
+	}
+	return n;
+}
+
 /* Shared mode: do the names still lead to the same files? One request, which brings the
  * attributes too, and what comes after them. */
 unsigned gofer_revalidate_walk(struct dentry *const *d, unsigned n, struct chain_walk *w)
@@ -161,31 +206,35 @@ unsigned gofer_revalidate_walk(struct dentry *const *d, unsigned n, struct chain
 	struct gofer_revalidate_req q;
 	struct gofer_revalidate_rep p;
 	struct gofer_dec dec;
-	unsigned good = 0;
+	unsigned good;
+	int err, fd;
 
 	if (!dir || !gofer_owns(dir) || dir->sb != d[0]->inode->sb)
 		return n;
 	put_chain(&q, buf, sizeof(buf), d, n, w);
-	if (gofer_call_revalidate(g->c, &q, &p, NULL) || p.count > q.count ||
-	    p.nwalked > q.nnames || (p.nwalked && p.count != q.count))
-		return 0;
-	dec = (struct gofer_dec){ p.attrs.p, p.attrs.p + p.attrs.len, false };
-	for (; good < p.count; good++) {
-		struct gofer_inode *gi = gofer_i(d[good]->inode);
-		struct gofer_attr a;
-
-		gofer_get_attr(&dec, &a);
-		if (dec.bad || a.dev != gi->key.dev || a.ino != gi->key.ino ||
-		    ((a.mode ^ gi->i.mode) & LX_S_IFMT))
-			return good;
-		gofer_apply_attr(gi, &a);
+	q.open = may_open(&q, d, n, w);
+	err = gofer_call_revalidate(g->c, &q, &p, &fd);
+	if (err == -LX_ENFILE && q.open) {
+		q.open = 0;
+		err = gofer_call_revalidate(g->c, &q, &p, &fd);
 	}
+	if (err || p.count > q.count || p.nwalked > q.nnames || (p.nwalked && p.count != q.count)) {
+		take_opened(NULL, fd);
+		return 0;
+	}
+	dec = (struct gofer_dec){ p.attrs.p, p.attrs.p + p.attrs.len, false };
+	good = take_checked(d, p.count, &dec);
 	if (w && q.nnames && good == n) {
-		w->err = take_walked(g, &dec, p.nwalked, w->found, &w->count);
+		w->err = take_walked(gofer_i(d[n - 1]->inode), &dec, p.nwalked, w->found,
+				     &w->count);
 		/* Other errors than this one are for the lookup that follows. */
 		if (!w->err && w->count == p.nwalked && p.stop == -LX_ENOENT)
 			w->err = -LX_ENOENT;
 	}
+	if (good != n || (q.nnames && w->count != q.nnames))
+		take_opened(NULL, fd);
+	else
+		take_opened(q.nnames ? w->found[w->count - 1] : d[n - 1]->inode, fd);
 	return good;
 }
 
