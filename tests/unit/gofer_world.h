@@ -207,7 +207,7 @@ static void start(bool shared, bool readonly, unsigned nofile)
 	inode_put(ri);
 }
 
-static void start_exclusive(void)
+__attribute__((unused)) static void start_exclusive(void)
 {
 	start(false, false, 0);
 }
@@ -215,7 +215,7 @@ static void start_shared(void)
 {
 	start(true, false, 0);
 }
-static void start_readonly(void)
+__attribute__((unused)) static void start_readonly(void)
 {
 	start(false, true, 0);
 }
@@ -336,7 +336,7 @@ static struct dentry *enter(struct dentry *dir, const char *name, struct inode *
 	return d;
 }
 
-static struct dentry *create(struct dentry *dir, const char *name)
+__attribute__((unused)) static struct dentry *create(struct dentry *dir, const char *name)
 {
 	struct inode *i;
 
@@ -381,7 +381,7 @@ static int64_t do_write(struct file *f, const void *buf, size_t len, int64_t pos
 }
 
 /* The guest's view of d and the host's of rel must agree. */
-static void same_as_host(struct dentry *d, const char *rel)
+__attribute__((unused)) static void same_as_host(struct dentry *d, const char *rel)
 {
 	struct kstat k;
 	struct stat st;
