@@ -1,5 +1,6 @@
 /* Descriptors that come with a walk, or ahead of the opens that want them, against a real gofer
  * process: how many requests that takes, and that what is read is what is on the host. */
+#include "sentry/fs/overlay/overlay.h"
 #include "tests/unit/gofer_world.h"
 
 static void opens_and_reads(struct dentry *d, const char *text)
@@ -184,6 +185,24 @@ Test(gofer_open, few)
 	dentry_put(d);
 	cr_expect_eq(find("many/f100", &d), -LX_ENOENT);
 	dentry_put(dir);
+	finish();
+}
+
+/* What was not changed in an overlay is opened as it is below. */
+Test(gofer_open, through_an_overlay)
+{
+	struct superblock *lower = sb, *over_sb;
+	struct inode *over;
+
+	cr_assert_eq(overlay_mount_fresh(&kern, root->inode, NULL, &over_sb, &over), 0);
+	dentry_put(root);
+	sb = over_sb;
+	root = dentry_new_root(over);
+	inode_put(over);
+	cr_expect_eq(open_path("dir/sub/deep", "deep\n"), 3, "three names, and no more");
+	cr_expect(!lower->opening);
+	cr_expect_eq(open_path("dir/sub/deep", "deep\n"), 0);
+	superblock_put(lower);
 	finish();
 }
 

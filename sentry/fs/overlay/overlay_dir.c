@@ -57,6 +57,12 @@ void ovl_drop_weak(struct inode *dir, const char *name, const struct inode *i)
 	inode_put(dir); /* the entry that was asked about holds it, too */
 }
 
+/* What the lookups under way are for, the lower file system may want to know, too. */
+static void tell_lower(struct inode *dir, bool lookup)
+{
+	ovl_i(dir)->lower->sb->opening = lookup && dir->sb->opening;
+}
+
 int ovl_lookup(struct inode *dir, const char *name, struct inode **out)
 {
 	struct ovl_inode *od = ovl_i(dir);
@@ -73,7 +79,9 @@ int ovl_lookup(struct inode *dir, const char *name, struct inode **out)
 	}
 	if (!od->lower || !od->lower->ops->lookup)
 		return -LX_ENOENT;
+	tell_lower(dir, true);
 	err = od->lower->ops->lookup(od->lower, name, &lower);
+	tell_lower(dir, false);
 	return err ? err : wrap(dir, name, lower, out);
 }
 
@@ -130,7 +138,9 @@ int ovl_lookup_ahead(struct inode *dir, const char *name, struct inode **out,
 		return ovl_lookup(dir, name, out);
 	if (m->up && m->up->sb == dir->sb)
 		below.more.up = ovl_i(m->up)->lower;
+	tell_lower(dir, true);
 	err = lower->ops->lookup_ahead(lower, name, &found, &below.more);
+	tell_lower(dir, false);
 	if (err)
 		return err;
 	m->first = below.more.first;
@@ -162,7 +172,9 @@ int ovl_walk(struct inode *dir, const char *const *names, unsigned n, struct ino
 		return 0;
 	if (n > OVL_BATCH)
 		n = OVL_BATCH;
+	tell_lower(dir, true);
 	err = lower->ops->walk(lower, names, n, found, &got);
+	tell_lower(dir, false);
 	/* As long as the overlay has nothing to say about a name, the lower tree is right. */
 	while (i < got && LX_S_ISDIR(at->mode) && !dirtab_find(tab(at), names[i])) {
 		struct inode *l = found[i];
