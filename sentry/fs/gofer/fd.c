@@ -144,7 +144,7 @@ static void set_hint(const struct gofer_inode *gi, const struct path *path,
 
 /* Programs that read one file after another of a directory that is ours alone get descriptors of
  * the next ones with that of the first: of files that have been looked up, in the listing's
- * order, for each one wanted so far at most a few that are not. */
+ * order, for each one wanted so far at most OPENS_PER_WANTED that are not. */
 
 #define OPENS_LOOK_AT 256	/* entries passed over for one request */
 #define OPENS_PER_WANTED 4
