@@ -45,6 +45,9 @@ class FileBundle(Bundle):
                  "options": ["rbind", "rw"]}]
 
     def native_path(self, arg):
+        if arg.startswith("--") and "=/" in arg:
+            option, path = arg.split("=", 1)
+            return option + "=" + self.native_path(path)
         for inside, outside in (("/bench/", self.bench_dir + "/"), ("/data", self.data),
                                 ("/on-root", os.path.join(self.root, "on-root")), ("/tmp", self.tmp)):
             if arg == inside or arg.startswith(inside if inside.endswith("/") else inside + "/"):
@@ -138,8 +141,8 @@ def bench(opt, base):
     for name in ("bench_guest", "bench_files"):
         run(["gcc", "-O2", "-static", "-D_GNU_SOURCE", "-o", os.path.join(bench_dir, name),
              os.path.join(TOP, "bench/micro/%s.c" % name)])
-    bundle = FileBundle(base, bench_dir)
     sides = [Native()] + runtimes(opt, base)
+    bundle = FileBundle(base, bench_dir)
     only = opt.only.split(",") if opt.only else None
     rounds = 1 if opt.quick else 3
     table = {}
