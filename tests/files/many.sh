@@ -36,9 +36,11 @@ for d in bin lib lib64; do ln -s usr/$d "$bundle/rootfs/$d"; done
 (cd "$bundle" && "$runsc" spec) || exit 1
 bundle_args() {
   python3 - "$bundle/config.json" "$@" <<'PY'
-import json, sys
+import json, resource, sys
 p = sys.argv[1]
 c = json.load(open(p))
+soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+c["process"]["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}] # as natively
 c["process"].update(args=sys.argv[2:], terminal=False)
 c["root"]["readonly"] = False
 caps = ["CAP_" + x for x in "CHOWN DAC_OVERRIDE FOWNER SETGID SETUID KILL SYS_RESOURCE".split()]
