@@ -367,16 +367,19 @@ long stress_process_tree(void)
 }
 
 /* Every way to wait, while children end and others of the process wait too. */
+static _Atomic bool no_more_children;
+
 static void *waiter_any(void *arg)
 {
 	long *n = arg;
 
 	for (;;) {
+		bool last = no_more_children;
 		int st;
 		pid_t p = waitpid(-1, &st, __WALL);
 
 		if (p < 0 && errno == ECHILD) {
-			if (slice_over())
+			if (last)
 				return NULL;
 			usleep(200);
 			continue;
@@ -411,6 +414,7 @@ long stress_wait_kinds(void)
 				MUST(errno == ECHILD);
 		}
 	}
+	no_more_children = true;
 	for (int i = 0; i < 2; i++)
 		pthread_join(th[i], NULL);
 	MUST(got[0] + got[1] == made);
