@@ -381,18 +381,6 @@ static bool begin_locked(struct plat_thread *th)
 	return true;
 }
 
-static void end_locked(struct plat_thread *th, bool done)
-{
-	struct plat_as *as = th->as;
-
-	th->patching = false;
-	if (!as->poking)
-		return;
-	as->poking = false;
-	if (done)
-		as->poked = 0;
-}
-
 bool fast_patch_arrives(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
 {
 	struct unotify *u = l->u;
@@ -428,6 +416,47 @@ bool fast_patch_arrives(struct listener *l, struct plat_thread *th, const struct
 	return true;
 }
 
+/* Beside other threads: one of them may have changed the mapping since it was looked at. True:
+ * the protection that was left there is to be changed. */
+static bool order_prot(struct plat_thread *th)
+{
+	const struct fast_site *s = &th->as->l->fast->site[th->patch - 1];
+	const uint64_t at = s->after - site_size(s), last = at + SITE_JUMP_BYTES - 1;
+	struct order o = order_new(th);
+	unsigned i = 0;
+
+	for (uint64_t page = at & ~0xfffUL; page <= last; page += 0x1000, i++) {
+		int prot = kernel_prot(th, page);
+
+		if (prot < 0 || prot == th->patch_prot[i])
+			continue;
+		order(&o, (uint64_t)SYS_mprotect | STUB_CMD_ALWAYS, page, 0x1000, (uint64_t)prot, 0);
+		th->patch_prot[i] = prot;
+	}
+	th->slot->ncmds = o.n;
+	th->slot->again = o.n != 0; /* and may have done so again */
+	return o.n;
+}
+
+void fast_patch_done(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
+{
+	struct plat_as *as = th->as;
+	bool more;
+
+	th->notif_id = n->id;
+	thread_get(th);
+	mutex_unlock(&l->u->mu);
+	more = order_prot(th);
+	if (!more) {
+		mutex_lock(&l->u->mu);
+		th->patching = as->poking = false;
+		as->poked = 0;
+		mutex_unlock(&l->u->mu);
+	}
+	answer(l, n->id, 0);
+	thread_put(th);
+}
+
 void fast_patch_failed(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
 {
 	const struct fast_site *s = &l->fast->site[th->patch - 1];
@@ -437,43 +466,14 @@ void fast_patch_failed(struct listener *l, struct plat_thread *th, const struct 
 		frame_move_rip(th, site_addr(th->patch - 1, offsetof(struct stub_site, tail)),
 			       s->after - SITE_TAIL_BYTES);
 	l->fast_off = true;
-	end_locked(th, true);
-	th->slot->ncmds = 0;
-	th->slot->again = 0;
-	th->slot->park = 0;
+	if (th->as->poking) {
+		fast_patch_done(l, th, n);
+		return;
+	}
+	th->patching = false;
+	th->slot->ncmds = order_new(th).n;
 	mutex_unlock(&l->u->mu);
 	answer(l, n->id, 0);
-}
-
-void fast_patch_done(struct listener *l, struct plat_thread *th, const struct seccomp_notif *n)
-{
-	const struct fast_site *s = &l->fast->site[th->patch - 1];
-	const uint64_t at = s->after - site_size(s), last = at + SITE_JUMP_BYTES - 1;
-	struct order o;
-	unsigned i = 0;
-
-	th->notif_id = n->id;
-	thread_get(th);
-	mutex_unlock(&l->u->mu);
-	o = order_new(th);
-	for (uint64_t page = at & ~0xfffUL; page <= last; page += 0x1000, i++) {
-		int prot = kernel_prot(th, page);
-
-		/* Another thread has changed it since it was looked at. */
-		if (prot < 0 || prot == th->patch_prot[i])
-			continue;
-		order(&o, (uint64_t)SYS_mprotect | STUB_CMD_ALWAYS, page, 0x1000, (uint64_t)prot, 0);
-		th->patch_prot[i] = prot;
-	}
-	th->slot->ncmds = o.n;
-	th->slot->again = o.n != 0; /* and may have done so again */
-	if (!o.n) {
-		mutex_lock(&l->u->mu);
-		end_locked(th, true);
-		mutex_unlock(&l->u->mu);
-	}
-	answer(l, n->id, 0);
-	thread_put(th);
 }
 
 bool site_breakpoint(struct plat_thread *th, struct plat_trap *t)

@@ -275,9 +275,8 @@ static long first_stub(struct task *t)
 {
 	int err = exec_make_stub(t);
 
-	if (err == -LX_EINTR)
-		; /* it was killed meanwhile, and ends by that */
-	else if (err)
+	/* -LX_EINTR: it was killed meanwhile, and ends by that. */
+	if (err && err != -LX_EINTR)
 		tgroup_lose(t->tg, LX_SIGKILL,
 			    err == -LX_ENOMEM ? "no memory or descriptors for its stub"
 					      : "the host made no stub for it: is the pids limit too small?");

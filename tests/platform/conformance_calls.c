@@ -297,6 +297,27 @@ bool t_fast_threads(struct plat *p)
 	return ok;
 }
 
+/* CROWD threads beside c that wait in their first call; c makes some after each of them. */
+static bool crowd_waits(struct ctx *c, struct ctx **k, int calls)
+{
+	struct plat_trap t = { 0 };
+	bool ok = true;
+
+	plat_resume(c->th, NULL);
+	CHECK(next(c, &t));
+	for (int i = 0; i < CROWD && ok; i++) {
+		plat_thread_regs(c->th)->rip = CODE;
+		k[i] = add_waiter(c);
+		CHECK(k[i]);
+		for (int j = 0; j < calls && ok; j++) {
+			plat_thread_regs(c->th)->rip = CODE;
+			plat_resume(c->th, NULL);
+			CHECK(next(c, &t));
+		}
+	}
+	return ok;
+}
+
 /* Many threads that wait for long in one process, while another makes calls: whatever the
  * platform does with them meanwhile, each goes on from where it was; by a plain answer, by
  * one with a kick, or not at all. */
@@ -308,18 +329,7 @@ bool t_crowd(struct plat *p)
 
 	if (!c)
 		return false;
-	plat_resume(c->th, NULL);
-	CHECK(next(c, &t));
-	for (int i = 0; i < CROWD && ok; i++) {
-		plat_thread_regs(c->th)->rip = CODE;
-		k[i] = add_waiter(c);
-		CHECK(k[i]);
-		for (int j = 0; j < 10 && ok; j++) {
-			plat_thread_regs(c->th)->rip = CODE;
-			plat_resume(c->th, NULL);
-			CHECK(next(c, &t));
-		}
-	}
+	CHECK(crowd_waits(c, k, 10));
 	for (int i = 0; i < CROWD && ok; i++) {
 		if (i % 4 == 3) {
 			plat_thread_release(k[i]->th);
@@ -353,13 +363,7 @@ bool t_crowd_dies(struct plat *p)
 
 	if (!c)
 		return false;
-	plat_resume(c->th, NULL);
-	CHECK(next(c, &t));
-	for (int i = 0; i < CROWD && ok; i++) {
-		plat_thread_regs(c->th)->rip = CODE;
-		k[i] = add_waiter(c);
-		CHECK(k[i]);
-	}
+	CHECK(crowd_waits(c, k, 0));
 	kill(plat_as_host_pid(c->as), SIGKILL);
 	for (int i = 0; i < CROWD && ok; i++) {
 		if (i % 2)
